@@ -1,0 +1,82 @@
+# The commands of the project. Everything runs from .venv, which is made from hash-pinned locks alone.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help demo install system lint test soak bench docs lock clean
+
+PYTHON ?= python3
+VENV ?= .venv
+PEER := .venv-peer
+BIN := $(VENV)/bin
+PIP_INSTALL_OPTIONS := -m pip install --quiet --disable-pip-version-check --no-input
+LOCK_INSTALL := $(BIN)/python $(PIP_INSTALL_OPTIONS) --require-hashes
+PROJECT_INSTALL := $(BIN)/python $(PIP_INSTALL_OPTIONS) --no-deps --no-build-isolation --editable .
+PEER_INSTALL := $(PEER)/bin/python $(PIP_INSTALL_OPTIONS) --require-hashes
+
+# What the tests need from Debian: strace watches the order of flush and send, the browser looks at the console page.
+SYSTEM_PACKAGES := chromium chromium-driver curl git strace
+# Two workers. The tests of one folder that touches real ports, processes or browsers share a worker (tests/conftest.py).
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+
+help: ## lists these commands
+	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: $(VENV)/.connector ## starts the connector with virtual terminals on this computer
+	@exec $(BIN)/tillbridge demo $(DEMO_ARGS)
+
+install: $(VENV)/.dev ## sets up .venv with everything for development
+
+system: ## installs what the tests need from Debian, or prints the command for it
+	@scripts/system-packages $(SYSTEM_PACKAGES)
+
+lint: $(VENV)/.dev ## runs every static check
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 src
+	$(BIN)/lint-imports
+
+test: system lint ## runs the static checks and all tests
+	$(PYTEST) -m "not soak" $(PYTEST_ARGS)
+
+soak: system lint ## runs all tests and every point of the long walks, with real processes
+	$(PYTEST) $(PYTEST_ARGS)
+
+bench: $(VENV)/.dev $(PEER)/.made ## prints the figures that the README quotes
+	@$(BIN)/python -m benchmarks --peer $(PEER)/bin/python $(BENCH_ARGS)
+
+docs: $(VENV)/.dev ## writes the pages of docs/reference that are drawn from tables of the code
+	$(BIN)/python -m scripts.reference
+
+lock: $(VENV)/.dev ## resolves the locks again (LOCK_ARGS=--upgrade for newer releases)
+	scripts/lock $(BIN)/uv $(LOCK_ARGS)
+
+clean: ## removes environments, caches and builds
+	rm -rf $(VENV) $(PEER) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis .coverage* build dist
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps are newer than the locks that they were made from, so that a command which has nothing to do starts at once.
+$(VENV)/.made: scripts/make-venv
+	@scripts/make-venv $(PYTHON) $(VENV)
+	@touch $@
+
+# What a till's computer gets, and no more.
+$(VENV)/.connector: requirements/connector.txt requirements/build.txt pyproject.toml | $(VENV)/.made
+	@echo "Installing tillbridge and what it needs into $(VENV)"
+	@$(LOCK_INSTALL) -r requirements/connector.txt -r requirements/build.txt
+	@$(PROJECT_INSTALL)
+	@touch $@
+
+# The development lock holds the connector's and the build's pins too (tests/architecture checks it).
+$(VENV)/.dev: requirements/dev.txt requirements/connector.txt requirements/build.txt pyproject.toml | $(VENV)/.made
+	@echo "Installing tillbridge and its development tools into $(VENV)"
+	@$(LOCK_INSTALL) -r requirements/dev.txt
+	@$(PROJECT_INSTALL)
+	@touch $(VENV)/.connector $@
+
+$(PEER)/.made: requirements/bench-peer.txt requirements/bench-peer-build.txt
+	@scripts/make-venv $(PYTHON) $(PEER)
+	@$(PEER_INSTALL) -r requirements/bench-peer-build.txt
+	@$(PEER_INSTALL) --no-build-isolation -r requirements/bench-peer.txt
+	@touch $@

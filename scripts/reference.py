@@ -1,0 +1,102 @@
+"""Writes the pages of docs/reference that are drawn from tables of the code: `make docs`.
+
+The tests compare the pages with the tables, so that neither changes alone.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from tillbridge.domain.errors import CATALOGUE
+from tillbridge.engine.states import MOVES, diagram
+from tillbridge.virtual.scenarios import BY_ENDING, DOCUMENT, ENDINGS, EVERY_WIRE, HANDSHAKE, Scenario
+
+FOLDER: Final = Path(__file__).parents[1] / "docs" / "reference"
+
+_WRITTEN: Final = "<!-- Written by `make docs` from the code: change the table there. -->\n"
+
+
+def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [heads, tuple("---" for _ in heads), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def errors() -> str:
+    """The catalogue of errors."""
+    rows = [(f"`{code}`", str(entry.status), entry.title, entry.action) for code, entry in CATALOGUE.items()]
+    return f"""{_WRITTEN}# Errors
+
+Every refusal has one of these codes. A code is stable for ever: it is never renamed and never used for something else.
+The native interface answers with the HTTP status and a body of problem+json (RFC 9457); a door translates the code into
+its own wire's shape. After a refusal nothing was sent to a terminal; where a payment stands in the way, the answer
+names it, and that payment says what is known of the money.
+
+{_table(("code", "HTTP", "what happened", "what to do"), rows)}"""
+
+
+def states() -> str:
+    """The state machine of an operation."""
+    rows = [
+        (f"`{stage}`", cause.replace("_", " "), ", ".join(f"`{target}`" for target in targets))
+        for (stage, cause), targets in MOVES.items()
+    ]
+    return f"""{_WRITTEN}# The states of a payment
+
+A payment moves along these arrows and no others. Each move is one row of the journal's events, with its time and cause.
+
+```mermaid
+{diagram()}```
+
+{_table(("from", "because of", "to"), rows)}
+`in_doubt` keeps its terminal locked until evidence or a named person closes it. Nothing leads out of a closed state:
+what contradicts it later is written down as an event and raises an alarm.
+"""
+
+
+def _scenario_rows(scenarios: Iterable[Scenario]) -> list[tuple[str, ...]]:
+    return [(f"`{scenario.name}`", scenario.summary) for scenario in scenarios]
+
+
+def _endings(by_ending: Mapping[int, Scenario]) -> str:
+    rows = [(f"x.{ending}", f"`{one.name}`", one.summary) for ending, one in sorted(by_ending.items())]
+    return _table(("price", "scenario", "what happens"), rows)
+
+
+def scenarios() -> str:
+    """What a virtual terminal can be made to do."""
+    heads = ("scenario", "what happens")
+    return f"""{_WRITTEN}# Scenarios of the virtual terminal
+
+A virtual terminal approves every price, except those that end like this (in currencies with two decimals):
+
+{_endings(BY_ENDING)}
+Every scenario can be asked for by name as well, for the next payment or for all of them: `tillbridge simulate
+--scenario NAME`, or through the control interface.
+
+## Endings
+
+{_table(heads, _scenario_rows(ENDINGS))}
+## Trouble on every wire
+
+{_table(heads, _scenario_rows(EVERY_WIRE))}
+## Trouble on wires with a handshake
+
+{_table(heads, _scenario_rows(HANDSHAKE))}
+## Trouble on wires with one document for an answer
+
+{_table(heads, _scenario_rows(DOCUMENT))}"""
+
+
+def pages() -> dict[str, str]:
+    """The text of each page by its file name."""
+    return {"errors.md": errors(), "scenarios.md": scenarios(), "states.md": states()}
+
+
+def write() -> None:
+    """Writes every page."""
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,123 @@
+"""The one catalogue of errors: stable codes that other programs may rely on, each with what happened and what to do.
+
+A native answer carries an entry as RFC 9457 problem+json; a door translates it into its own wire's shape.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+
+class Code(StrEnum):
+    """Stable for ever: a code is never renamed and never used for something else."""
+
+    BODY_INVALID = "body_invalid"
+    BODY_TOO_LARGE = "body_too_large"
+    FIELD_INVALID = "field_invalid"
+    AMOUNT_INVALID = "amount_invalid"
+    CURRENCY_UNKNOWN = "currency_unknown"
+    UNAUTHENTICATED = "unauthenticated"
+    HOST_NOT_ALLOWED = "host_not_allowed"
+    ORIGIN_NOT_ALLOWED = "origin_not_allowed"
+    RATE_LIMITED = "rate_limited"
+    PATH_UNKNOWN = "path_unknown"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    TERMINAL_UNKNOWN = "terminal_unknown"
+    TERMINAL_BUSY = "terminal_busy"
+    TERMINAL_LOCKED = "terminal_locked"
+    DOOR_HELD = "door_held"
+    OPERATION_UNSUPPORTED = "operation_unsupported"
+    CURRENCY_UNSUPPORTED = "currency_unsupported"
+    AMOUNT_TOO_LARGE = "amount_too_large"
+    KEY_REQUIRED = "key_required"
+    KEY_CONFLICT = "key_conflict"
+    ORDER_CONFLICT = "order_conflict"
+    PAYMENT_UNKNOWN = "payment_unknown"
+    ALREADY_CLOSED = "already_closed"
+    STILL_RUNNING = "still_running"
+    JOURNAL_UNAVAILABLE = "journal_unavailable"
+    CONNECTOR_STOPPING = "connector_stopping"
+    SETTINGS_INVALID = "settings_invalid"
+    PORT_TAKEN = "port_taken"
+    FOLDER_IN_USE = "folder_in_use"
+    FOLDER_UNUSABLE = "folder_unusable"
+    JOURNAL_TOO_NEW = "journal_too_new"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`status` is the HTTP status, `title` what happened, `action` what the reader can do about it.
+
+    None of these errors moves money by itself: where a payment is behind one, that payment says what it knows.
+    """
+
+    status: int
+    title: str
+    action: str
+
+
+_ENTRIES: Final = {
+    Code.BODY_INVALID: Entry(400, "The request could not be read.", "Send one JSON object, encoded as UTF-8."),
+    Code.BODY_TOO_LARGE: Entry(413, "The request is too large.", "Send less than the limit that the detail names."),
+    Code.FIELD_INVALID: Entry(400, "A field of the request is wrong.", "Correct the field that is named and send again."),
+    Code.AMOUNT_INVALID: Entry(400, "The amount is wrong.", "Send an amount such as 10.23 with no more decimals than the currency has."),
+    Code.CURRENCY_UNKNOWN: Entry(400, "The currency is unknown.", "Send an ISO 4217 code such as EUR."),
+    Code.UNAUTHENTICATED: Entry(401, "The login was not accepted.", "Check the name and password of the local interface in the settings."),
+    Code.HOST_NOT_ALLOWED: Entry(403, "The request was addressed to a host name that is not served here.", "Use localhost, or add the name to the settings."),
+    Code.ORIGIN_NOT_ALLOWED: Entry(403, "A web page of another site sent this request.", "Add the site's origin to the settings if it is yours."),
+    Code.RATE_LIMITED: Entry(429, "Too many attempts.", "Wait a minute, then try again with the right login."),
+    Code.PATH_UNKNOWN: Entry(404, "There is nothing at this address.", "Check the path."),
+    Code.METHOD_NOT_ALLOWED: Entry(405, "This address does not take that HTTP method.", "Use one of the methods that the Allow header lists."),
+    Code.TERMINAL_UNKNOWN: Entry(404, "There is no terminal of that name.", "Use one of the names in the settings."),
+    Code.TERMINAL_BUSY: Entry(409, "The terminal is busy with another payment.", "Wait until the running payment is over, then try again."),
+    Code.TERMINAL_LOCKED: Entry(409, "The terminal is locked: it is not known whether an earlier payment was taken.", "Look at the terminal's slip for that payment and settle it in the console, then try again."),
+    Code.DOOR_HELD: Entry(409, "An approved payment could not be reported to this till.", "Settle that payment in the console, then try again."),
+    Code.OPERATION_UNSUPPORTED: Entry(400, "This terminal cannot do that.", "Use another terminal or another operation."),
+    Code.CURRENCY_UNSUPPORTED: Entry(400, "This terminal does not take that currency.", "Use another terminal or another currency."),
+    Code.AMOUNT_TOO_LARGE: Entry(400, "The amount is larger than this terminal can take.", "Split the amount."),
+    Code.KEY_REQUIRED: Entry(400, "This operation needs an Idempotency-Key.", "Send the header with a value that is new for each operation."),
+    Code.KEY_CONFLICT: Entry(422, "The Idempotency-Key was used before for something else.", "Use a new key for a new payment."),
+    Code.ORDER_CONFLICT: Entry(409, "The order was paid or is being paid with another amount or currency.", "Ask for the payment by its order number, or use a new order number."),
+    Code.PAYMENT_UNKNOWN: Entry(404, "There is no such payment.", "Check the number."),
+    Code.ALREADY_CLOSED: Entry(409, "The payment is already settled.", "Look at the payment: nothing is left to decide."),
+    Code.STILL_RUNNING: Entry(409, "The payment is still running on the terminal.", "Wait for the terminal, then look again."),
+    Code.JOURNAL_UNAVAILABLE: Entry(503, "The journal on this computer cannot be written, so nothing was sent to the terminal.", "Free space on the disk, or check its state, then try again."),
+    Code.CONNECTOR_STOPPING: Entry(503, "The connector is stopping.", "Try again when it runs again."),
+    Code.SETTINGS_INVALID: Entry(400, "The settings are wrong.", "Correct the place that is named."),
+    Code.PORT_TAKEN: Entry(409, "Another program already uses that port.", "Stop the other program or choose another port."),
+    Code.FOLDER_IN_USE: Entry(409, "Another tillbridge process is using this data folder.", "Stop the other process, or use another folder."),
+    Code.FOLDER_UNUSABLE: Entry(500, "The data folder cannot be used.", "Check that the folder exists and that this user may write there."),
+    Code.JOURNAL_TOO_NEW: Entry(500, "The journal was written by a newer tillbridge.", "Install that version or a newer one."),
+    Code.INTERNAL: Entry(500, "The connector has a fault of its own.", "Look at the payment's state before you try again, and send the trace number to support."),
+}  # fmt: skip
+
+CATALOGUE: Final[Mapping[Code, Entry]] = MappingProxyType(_ENTRIES)
+
+
+class BridgeError(Exception):
+    """A refusal with a code of the catalogue.
+
+    `detail` is one sentence about this case, never with a secret or a card number in it; `place` names what is wrong
+    (a field, a file with its line); `payment_id` is the payment that stands in the way, where there is one.
+    """
+
+    def __init__(
+        self, code: Code, detail: str = "", *, place: str | None = None, payment_id: str | None = None
+    ) -> None:
+        super().__init__(code, detail)
+        self.code = code
+        self.detail = detail
+        self.place = place
+        self.payment_id = payment_id
+
+    @property
+    def entry(self) -> Entry:
+        """The catalogue's texts for this code."""
+        return CATALOGUE[self.code]
+
+    def __str__(self) -> str:
+        where = f"{self.place}: " if self.place else ""
+        return f"{where}{self.detail or self.entry.title}"

@@ -1,0 +1,66 @@
+"""What a till can ask of a terminal, and where that stands."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from tillbridge.domain.money import Money
+
+
+class Kind(StrEnum):
+    """The operations of a counter; the words are those of the field, not of one wire."""
+
+    SALE = "sale"
+    REFUND = "refund"
+    AUTHORIZATION = "authorization"
+    CAPTURE = "capture"
+    VOID = "void"
+    RECONCILIATION = "reconciliation"
+
+
+class Progress(StrEnum):
+    """What the terminal is doing, in words that every wire's own states are translated to."""
+
+    CONNECTING = "connecting"
+    WAITING_FOR_CARD = "waiting_for_card"
+    WAITING_FOR_PIN = "waiting_for_pin"
+    AWAITING_SIGNATURE = "awaiting_signature"
+    AUTHORIZING = "authorizing"
+    PRINTING = "printing"
+
+
+class Stage(StrEnum):
+    """Where an operation stands in the journal; the moves between them are the table in `engine/states.py`."""
+
+    ACCEPTED = "accepted"
+    SENDING = "sending"
+    APPROVED = "approved"
+    DECLINED = "declined"
+    ABORTED = "aborted"
+    NOT_STARTED = "not_started"
+    IN_DOUBT = "in_doubt"
+
+
+RUNNING: Final = frozenset({Stage.ACCEPTED, Stage.SENDING})
+OPEN: Final = RUNNING | {Stage.IN_DOUBT}
+"""What still occupies its terminal: running, or in doubt (in doubt locks the lane)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation as a driver gets it.
+
+    `id` is ours and unique for ever; `wire_reference` is what a wire may carry of it (at most 32 ASCII letters and
+    digits, unique too). `register` is the till's number of two digits. `online` asks the terminal to authorise
+    online, False leaves it to the terminal. `parent` is the wire reference of the operation that a refund, capture or
+    void goes back to. `amount` is None only for a reconciliation.
+    """
+
+    id: str
+    kind: Kind
+    amount: Money | None
+    wire_reference: str
+    register: str = "01"
+    online: bool = False
+    partial_allowed: bool = False
+    parent: str | None = None

@@ -1,0 +1,285 @@
+"""One lane per terminal: one operation at a time, and nothing new while an old one is in doubt."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import aclosing
+from functools import partial
+from typing import Any, Final
+
+import structlog
+
+from tillbridge.domain.errors import BridgeError, Code
+from tillbridge.domain.operation import Operation
+from tillbridge.domain.outcome import (
+    Approved,
+    Declined,
+    DoubtReason,
+    InDoubt,
+    NotStarted,
+    NotStartedReason,
+    Outcome,
+)
+from tillbridge.engine.books import Books
+from tillbridge.engine.journal.journal import MoveRefused
+from tillbridge.engine.journal.records import EventType
+from tillbridge.engine.live import JournalLog, Live
+from tillbridge.engine.rules import fits, honest
+from tillbridge.engine.states import Cause, answer_cause
+from tillbridge.protocols.contract import (
+    Health,
+    HealthState,
+    LateResult,
+    Payment,
+    Recovery,
+    Terminal,
+    TerminalStatus,
+    Unanswered,
+)
+from tillbridge.runtime.sqlite import StorageUnavailable
+
+log = structlog.get_logger(__name__)
+
+Job = Callable[[], Coroutine[Any, Any, None]]
+Spawn = Callable[[Job], object]
+
+ASK_AGAIN_SECONDS: Final = (0.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+"""How long to wait before each inquiry after an unknown outcome; the last pause repeats for as long as it takes."""
+
+WRITE_AGAIN_SECONDS: Final = 2.0
+"""How often an outcome that the disk did not take is offered to it again."""
+
+LISTEN_AGAIN_SECONDS: Final = 1.0
+"""A pause after listening broke off, so that a fault that repeats does not take the whole processor."""
+
+
+class Lane:
+    """A terminal with what occupies it: `live` runs, `doubt` (with its wire reference) locks."""
+
+    def __init__(self, name: str, driver: str, terminal: Terminal, books: Books, probe_seconds: float) -> None:
+        self.name = name
+        self.driver = driver
+        self.terminal = terminal
+        self.live: Live | None = None
+        self.doubt: Live | None = None
+        self._last: Live | None = None
+        self._books = books
+        self._probe_seconds = probe_seconds
+        self._health = Health(HealthState.UNKNOWN, "not asked yet")
+        self._line = asyncio.Lock()  # the wire carries one conversation: an operation, or a sign of life
+        self._closing = asyncio.Lock()  # a late result waits until the operation it may belong to is filed
+        self._doubt_changed = asyncio.Event()
+        self._heard = ""  # the last inquiry's answer, so that the timeline does not fill up with the same one
+
+    # ------------------------------------------------------------ what the desk asks
+
+    def status(self) -> TerminalStatus:
+        """The lane as the desk shows it."""
+        occupant = self.live or self.doubt
+        health = Health(HealthState.BUSY) if self.live is not None else self._health
+        payment = None if occupant is None else occupant.payment
+        return TerminalStatus(self.name, self.driver, self.terminal.capabilities, health, payment)
+
+    def check_free(self) -> None:
+        """`BridgeError` TERMINAL_BUSY or TERMINAL_LOCKED, naming the payment that stands in the way (laws 2 and 4)."""
+        if self.live is not None:
+            payment = self.live.payment
+            raise BridgeError(Code.TERMINAL_BUSY, f"{self.name} is busy with {_words(payment)}", payment_id=payment.id)
+        if self.doubt is not None:
+            payment = self.doubt.payment
+            raise BridgeError(
+                Code.TERMINAL_LOCKED,
+                f"{self.name} is locked: it is not known whether {_words(payment)} was taken",
+                payment_id=payment.id,
+            )
+
+    def occupy(self, live: Live) -> None:
+        """Takes the lane for an accepted payment; `perform` follows."""
+        self.live = live
+
+    # ------------------------------------------------------------ the life of one operation
+
+    async def perform(self, live: Live, spawn: Spawn) -> None:
+        """Runs the operation on the terminal and files its outcome, whatever the driver does."""
+        journal_log = JournalLog(live, self._books)
+        async with self._line:
+            outcome = await self._ask_terminal(live.operation, journal_log)
+        async with self._closing:
+            await self._file(live, journal_log, outcome, spawn)
+            self._release(live)
+        self._books.feed.publish(live.payment)
+        live.over.set()
+
+    async def _ask_terminal(self, operation: Operation, journal_log: JournalLog) -> Outcome:
+        try:
+            return await self.terminal.perform(operation, journal_log)
+        except StorageUnavailable as error:
+            if journal_log.told is not None:
+                return journal_log.told
+            return NotStarted(NotStartedReason.JOURNAL_UNAVAILABLE, str(error))
+        except Exception as error:
+            # A fault of the driver must not become a lie about the money: what had left is unknown.
+            log.exception("driver_fault", terminal=self.name, payment=operation.id)
+            if journal_log.told is not None:
+                return journal_log.told
+            if journal_log.sent:
+                return InDoubt(DoubtReason.DRIVER_FAULT, type(error).__name__)
+            return NotStarted(NotStartedReason.DRIVER_FAULT, type(error).__name__)
+
+    async def _file(self, live: Live, journal_log: JournalLog, outcome: Outcome, spawn: Spawn) -> None:
+        if journal_log.written:
+            return
+        outcome = journal_log.told or outcome
+        try:
+            if not isinstance(outcome, NotStarted):
+                await journal_log.sending()
+            await journal_log.outcome(outcome)
+        except (StorageUnavailable, MoveRefused):
+            if isinstance(outcome, NotStarted):
+                # Nothing left this computer and nothing of it is on disk: the refusal is true without a journal.
+                live.payment = self._books.closed(live.payment, outcome)
+                return
+            log.exception("outcome_not_written", terminal=self.name, payment=live.payment.id)
+            told = journal_log.told or outcome
+            unwritten = live.payment
+            live.payment = self._books.doubtful_for_want_of_disk(live.payment)
+            spawn(partial(self._write_later, live, unwritten, told))
+
+    async def _write_later(self, live: Live, unwritten: Payment, outcome: Outcome) -> None:
+        """Offers an outcome to the disk until it takes it; the lane stays locked meanwhile."""
+        while True:
+            await asyncio.sleep(WRITE_AGAIN_SECONDS)
+            try:
+                payment = await self._books.close(unwritten, outcome, answer_cause(outcome))
+            except StorageUnavailable:
+                continue
+            except MoveRefused:
+                payment = self._books.reading.payment(unwritten.id) or live.payment
+            self._settle_doubt(live, payment)
+            return
+
+    def _release(self, live: Live) -> None:
+        self._last = live
+        self.live = None
+        if live.payment.open:
+            self.lock(live)
+
+    def lock(self, live: Live) -> None:
+        """In doubt locks the lane, whatever the terminal's recovery class."""
+        self.doubt = live
+        self._heard = ""
+        self._doubt_changed.set()
+
+    def recall(self, live: Live) -> None:
+        """After a restart: this terminal's last operation, so that its late repeats are known for what they are."""
+        self._last = live
+
+    def _settle_doubt(self, live: Live, payment: Payment) -> None:
+        live.payment = payment
+        self._last = live
+        if self.doubt is live and not payment.open:
+            self.doubt = None
+        self._books.feed.publish(payment)
+
+    # ------------------------------------------------------------ evidence
+
+    async def resolve(self, outcome: Approved | Declined, detail: dict[str, object]) -> Payment:
+        """A named person says what became of the payment in doubt."""
+        async with self._closing:
+            live = self.doubt
+            if live is None:
+                raise BridgeError(Code.ALREADY_CLOSED, "nothing is in doubt on this terminal")
+            payment = await self._books.close(live.payment, outcome, Cause.PERSON, detail)
+            self._settle_doubt(live, payment)
+            return payment
+
+    async def listen(self) -> None:
+        """Takes in what the terminal says when nobody asked. Each result is on disk before the next is asked for."""
+        while True:
+            try:
+                async with aclosing(self.terminal.late()) as results:
+                    async for late in results:
+                        async with self._closing:
+                            await self._take_in(late)
+            except StorageUnavailable:
+                # Not acknowledged, so the terminal sends it again: by then the disk may take it.
+                log.warning("late_result_not_written", terminal=self.name)
+            except Exception:
+                log.exception("listening_fault", terminal=self.name)
+            await asyncio.sleep(LISTEN_AGAIN_SECONDS)
+
+    async def _take_in(self, late: LateResult) -> None:
+        live = self.doubt
+        said: dict[str, object] = {"result": type(late.outcome).__name__, "amount": str(late.amount)}
+        if live is not None and fits(late, live.payment, live.operation.wire_reference):
+            await self._take_as_evidence(live, late, said)
+            return
+        last = self._last
+        if last is None or not fits(late, last.payment, last.operation.wire_reference):
+            kind, about = EventType.STRAY_RESULT, None
+        elif type(late.outcome) is type(last.payment.outcome):
+            kind, about = EventType.LATE_REPEAT, last.payment.id
+        else:
+            kind, about = EventType.CONTRADICTION, last.payment.id
+        if kind is not EventType.LATE_REPEAT:
+            log.error("late_result_needs_a_person", terminal=self.name, kind=kind, payment=about, **said)
+        now = self._books.runtime.clock.now()
+        await self._books.journal.note(about, self.name, kind, now, said, durable=True)
+
+    async def _take_as_evidence(self, live: Live, late: LateResult, said: dict[str, object]) -> None:
+        outcome = honest(late.outcome, live.operation)
+        if isinstance(outcome, InDoubt | NotStarted):
+            now = self._books.runtime.clock.now()
+            await self._books.journal.note(live.payment.id, self.name, EventType.EVIDENCE, now, said, durable=True)
+            return
+        self._settle_doubt(live, await self._books.close(live.payment, outcome, Cause.LATE_ANSWER, said))
+
+    async def climb(self) -> None:
+        """The recovery ladder: asks a terminal that can be asked, until what is in doubt is known."""
+        attempt = 0
+        while True:
+            live = self.doubt
+            if live is None:
+                attempt = 0
+                self._doubt_changed.clear()
+                await self._doubt_changed.wait()
+                continue
+            await asyncio.sleep(ASK_AGAIN_SECONDS[min(attempt, len(ASK_AGAIN_SECONDS) - 1)])
+            attempt += 1
+            if self.doubt is live and self.live is None:
+                await self._inquire(live)
+
+    async def _inquire(self, live: Live) -> None:
+        async with self._line:
+            answer = await self.terminal.inquire(live.operation)
+        async with self._closing:
+            if self.doubt is not live or answer in (Unanswered.CANNOT_ASK, Unanswered.STILL_RUNNING):
+                return
+            outcome = (
+                InDoubt(DoubtReason.NO_ANSWER) if isinstance(answer, Unanswered) else honest(answer, live.operation)
+            )
+            if self.terminal.capabilities.recovery is Recovery.BY_ID and not isinstance(outcome, InDoubt):
+                self._settle_doubt(live, await self._books.close(live.payment, outcome, Cause.INQUIRY))
+                await self.terminal.settle(live.operation)
+                return
+            # A last result is somebody's last result, not proof for this payment: a person weighs it.
+            said = str(answer)
+            if said != self._heard:
+                self._heard = said
+                now = self._books.runtime.clock.now()
+                note = self._books.journal.note
+                await note(live.payment.id, self.name, EventType.EVIDENCE, now, {"inquiry": said}, durable=True)
+
+    async def watch(self) -> None:
+        """Asks an idle terminal for a sign of life, so that a dead line is found before a customer stands there."""
+        if self._probe_seconds == 0:
+            return
+        while True:
+            if self.live is None:
+                async with self._line:
+                    self._health = await self.terminal.health()
+            await asyncio.sleep(self._probe_seconds)
+
+
+def _words(payment: Payment) -> str:
+    order = f" of order {payment.order_id}" if payment.order_id else ""
+    return f"the {payment.kind} of {payment.amount}{order}"

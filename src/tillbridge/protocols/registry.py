@@ -1,0 +1,33 @@
+"""Finds drivers and doors by entry point, and imports only the one that is asked for.
+
+Built-in and third-party wires come in by the same way: a folder, and one line in its package's metadata.
+"""
+
+from importlib.metadata import entry_points
+from typing import Final, cast
+
+from tillbridge.domain.errors import BridgeError, Code
+from tillbridge.protocols.contract import DoorMaker, Driver
+
+DRIVERS: Final = "tillbridge.drivers"
+DOORS: Final = "tillbridge.doors"
+
+
+def _load(group: str, name: str, place: str) -> object:
+    found = entry_points(group=group)
+    if name not in found.names:
+        known = ", ".join(sorted(found.names)) or "none"
+        raise BridgeError(
+            Code.SETTINGS_INVALID, f"there is no {place} named {name!r}; installed are: {known}", place=place
+        )
+    return found[name].load()
+
+
+def driver(name: str) -> Driver:
+    """The driver of this name; `BridgeError(SETTINGS_INVALID)` lists the installed ones if there is none."""
+    return cast(Driver, _load(DRIVERS, name, "driver"))
+
+
+def door(name: str) -> DoorMaker:
+    """The door of this name; `BridgeError(SETTINGS_INVALID)` lists the installed ones if there is none."""
+    return cast(DoorMaker, _load(DOORS, name, "door"))
