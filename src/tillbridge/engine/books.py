@@ -1,5 +1,6 @@
 """What every lane shares: the journal, the questions to it, the feed, and the effects of the runtime."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -19,6 +20,15 @@ from tillbridge.runtime.sqlite import StorageUnavailable
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What the engine has seen since it started: operations that ended, by how, and commits that failed."""
+
+    ended: Mapping[Stage, int]
+    commit_failures: int
+    disk_failed: bool
+
+
 @dataclass(slots=True)
 class Books:
     """One per engine. `disk_failed` is set by a write that did not reach the disk, until a later one does."""
@@ -28,6 +38,13 @@ class Books:
     runtime: Runtime
     feed: Feed = field(default_factory=Feed)
     disk_failed: bool = False
+    commit_failures: int = 0
+    ended: Counter[Stage] = field(default_factory=Counter)
+
+    @property
+    def figures(self) -> Figures:
+        """The counts as they are now."""
+        return Figures(dict(self.ended), self.commit_failures, self.disk_failed)
 
     async def close(
         self, payment: Payment, outcome: Outcome, cause: Cause, detail: Mapping[str, object] | None = None
@@ -37,13 +54,19 @@ class Books:
         try:
             await self.journal.close(payment, outcome, cause, now, detail or {})
         except StorageUnavailable:
-            self.disk_failed = True
+            self.disk_refused()
             raise
         self.disk_failed = False
         return self.closed(payment, outcome)
 
+    def disk_refused(self) -> None:
+        """A durable write did not reach the disk."""
+        self.disk_failed = True
+        self.commit_failures += 1
+
     def closed(self, payment: Payment, outcome: Outcome) -> Payment:
         """The payment as it looks with this outcome; changes nothing on disk."""
+        self.ended[stage_of(outcome)] += 1
         in_doubt = isinstance(outcome, InDoubt)
         closed_at = None if in_doubt else self.runtime.clock.now()
         return replace(payment, stage=stage_of(outcome), outcome=outcome, closed_at=closed_at, progress=None)

@@ -14,7 +14,7 @@ from tillbridge.domain.money import Money
 from tillbridge.domain.operation import Operation, Stage
 from tillbridge.domain.outcome import Approved, Declined, DoubtReason, InDoubt, NotStarted, NotStartedReason
 from tillbridge.engine import rules
-from tillbridge.engine.books import Books
+from tillbridge.engine.books import Books, Figures
 from tillbridge.engine.feed import Watcher
 from tillbridge.engine.journal.journal import Acceptance
 from tillbridge.engine.journal.records import Event, EventType
@@ -138,6 +138,11 @@ class Engine:
     def busy(self) -> bool:
         """Whether a payment is running."""
         return bool(self._reception.running)
+
+    @property
+    def figures(self) -> Figures:
+        """Counts since the start, for metrics."""
+        return self._books.figures
 
     def refuse_new(self) -> None:
         """From now on nothing new is started: the connector is about to stop."""

@@ -44,7 +44,7 @@ class JournalLog:
                 payment, self._live.operation.wire_reference, self._books.runtime.clock.now()
             )
         except StorageUnavailable:
-            self._books.disk_failed = True
+            self._books.disk_refused()
             raise
         self.sent = True
         self._change(replace(payment, stage=Stage.SENDING, progress=Progress.CONNECTING))

@@ -45,18 +45,20 @@ class Reading:
         day = "" if business_day is None else f"AND (business_day = ? OR {_OPEN})"
         bound = (caller, kind, order_id) if business_day is None else (caller, kind, order_id, business_day)
         return self._one(
-            f"SELECT * FROM operation WHERE caller = ? AND kind = ? AND order_id = ? {day} ORDER BY id DESC LIMIT 1",
+            f"SELECT * FROM operation WHERE caller = ? AND kind = ? AND order_id = ? {day} ORDER BY seq DESC LIMIT 1",
             *bound,
         )
 
     def newest_of_order(self, caller: str, order_id: str) -> Payment | None:
         """The newest payment of this caller's order, of whatever kind."""
-        found = [
-            payment
-            for kind in Kind
-            if (payment := self.by_order(caller, kind, order_id, business_day=None)) is not None
-        ]
-        return max(found, key=lambda payment: payment.id, default=None)
+        kinds = ", ".join("?" * len(Kind))
+        return self._one(
+            f"SELECT * FROM operation WHERE caller = ? AND kind IN ({kinds}) AND order_id = ?"
+            " ORDER BY seq DESC LIMIT 1",
+            caller,
+            *Kind,
+            order_id,
+        )
 
     def open(self) -> Sequence[tuple[Payment, str]]:
         """Everything that is running or in doubt, with its wire reference (empty if nothing was sent)."""
@@ -69,14 +71,14 @@ class Reading:
         """The operation that this terminal was last given."""
         return self._one(
             "SELECT * FROM operation WHERE terminal = ? AND stage NOT IN ('accepted', 'not_started')"
-            " ORDER BY id DESC LIMIT 1",
+            " ORDER BY seq DESC LIMIT 1",
             terminal,
         )
 
     def undelivered(self, door: str) -> Payment | None:
         """The newest approved payment of a door without keys, if its till has not heard of it."""
         newest = self._connection.execute(
-            "SELECT * FROM operation WHERE door = ? AND keyless AND stage = 'approved' ORDER BY id DESC LIMIT 1",
+            "SELECT * FROM operation WHERE door = ? AND keyless AND stage = 'approved' ORDER BY seq DESC LIMIT 1",
             (door,),
         ).fetchone()
         if newest is None:
@@ -88,8 +90,10 @@ class Reading:
 
     def payments(self, *, before: str | None = None, limit: int = 50) -> list[Payment]:
         """Newest first; `before` is the id that the last page ended with."""
+        older = "" if before is None else "WHERE seq < (SELECT seq FROM operation WHERE id = ?)"
+        bound = () if before is None else (before,)
         rows = self._connection.execute(
-            "SELECT * FROM operation WHERE id < ? ORDER BY id DESC LIMIT ?", (before or "g", min(limit, PAGE_LIMIT))
+            f"SELECT * FROM operation {older} ORDER BY seq DESC LIMIT ?", (*bound, min(limit, PAGE_LIMIT))
         )
         return [read_payment(row) for row in rows]
 

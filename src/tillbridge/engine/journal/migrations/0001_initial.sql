@@ -1,8 +1,10 @@
 -- The journal. One row per operation says where it stands, its events say how it came there.
 -- Times are integers: microseconds since 1970-01-01 UTC. Amounts are integers of minor units.
 
+-- seq, and not the id, says which operation is newer: ids follow the wall clock, which somebody may set back.
 CREATE TABLE operation (
-    id             TEXT    NOT NULL PRIMARY KEY,
+    seq            INTEGER PRIMARY KEY,
+    id             TEXT    NOT NULL UNIQUE,
     kind           TEXT    NOT NULL,
     stage          TEXT    NOT NULL CHECK (stage IN ('accepted', 'sending', 'approved', 'declined', 'aborted', 'not_started', 'in_doubt')),
     terminal       TEXT    NOT NULL,
@@ -26,13 +28,13 @@ CREATE TABLE operation (
     closed_at      INTEGER,
     CHECK ((stage = 'approved') = (approved_minor IS NOT NULL)),
     CHECK ((stage IN ('accepted', 'sending')) = (outcome IS NULL))
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- Only what is open: its size does not grow with history.
 CREATE UNIQUE INDEX operation_open ON operation (terminal) WHERE stage IN ('accepted', 'sending', 'in_doubt');
-CREATE INDEX operation_order ON operation (caller, kind, order_id, id) WHERE order_id IS NOT NULL;
-CREATE INDEX operation_keyless ON operation (door, id) WHERE keyless AND stage = 'approved';
-CREATE INDEX operation_terminal ON operation (terminal, id);
+CREATE INDEX operation_order ON operation (caller, kind, order_id, seq) WHERE order_id IS NOT NULL;
+CREATE INDEX operation_keyless ON operation (door, seq) WHERE keyless AND stage = 'approved';
+CREATE INDEX operation_terminal ON operation (terminal, seq);
 CREATE INDEX operation_day ON operation (accepted_at);
 
 -- What was, or may have been, put on a wire. Written in the same commit as the stage 'sending'.
