@@ -34,7 +34,7 @@ lint: $(VENV)/.dev ## runs every static check
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/mypy --platform win32 src
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/windows src
 	$(BIN)/lint-imports
 
 test: system lint ## runs the static checks and all tests

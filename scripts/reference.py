@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from tillbridge.domain.errors import CATALOGUE
-from tillbridge.engine.states import MOVES, diagram
 from tillbridge.virtual.scenarios import BY_ENDING, DOCUMENT, ENDINGS, EVERY_WIRE, HANDSHAKE, Scenario
 
 FOLDER: Final = Path(__file__).parents[1] / "docs" / "reference"
@@ -32,25 +31,6 @@ its own wire's shape. After a refusal nothing was sent to a terminal; where a pa
 names it, and that payment says what is known of the money.
 
 {_table(("code", "HTTP", "what happened", "what to do"), rows)}"""
-
-
-def states() -> str:
-    """The state machine of an operation."""
-    rows = [
-        (f"`{stage}`", cause.replace("_", " "), ", ".join(f"`{target}`" for target in targets))
-        for (stage, cause), targets in MOVES.items()
-    ]
-    return f"""{_WRITTEN}# The states of a payment
-
-A payment moves along these arrows and no others. Each move is one row of the journal's events, with its time and cause.
-
-```mermaid
-{diagram()}```
-
-{_table(("from", "because of", "to"), rows)}
-`in_doubt` keeps its terminal locked until evidence or a named person closes it. Nothing leads out of a closed state:
-what contradicts it later is written down as an event and raises an alarm.
-"""
 
 
 def _scenario_rows(scenarios: Iterable[Scenario]) -> list[tuple[str, ...]]:
@@ -89,7 +69,7 @@ Every scenario can be asked for by name as well, for the next payment or for all
 
 def pages() -> dict[str, str]:
     """The text of each page by its file name."""
-    return {"errors.md": errors(), "scenarios.md": scenarios(), "states.md": states()}
+    return {"errors.md": errors(), "scenarios.md": scenarios()}
 
 
 def write() -> None:

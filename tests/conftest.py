@@ -16,6 +16,10 @@ _REAL = {"acceptance": "processes", "browser": "processes", "integration": "proc
 figures, so that pytest-xdist gives each of these groups to one worker."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seed", help="the one seed that tests/simulation runs instead of its sample")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         folder = item.path.relative_to(_HERE).parts[0]

@@ -256,6 +256,12 @@ NOT_STARTED: Final[Mapping[NotStartedReason, Said]] = {
         cs="Spojení s terminálem skončilo předtím. Nic nebylo strženo: zkuste to znovu.",
         en="The link to the terminal was stopped first. Nothing was charged: please try again.",
     ),
+    NotStartedReason.DRIVER_FAULT: Said(
+        de="Ein Fehler ist aufgetreten, bevor das Terminal gefragt wurde. Es wurde nichts abgebucht.",
+        fr="Une erreur s'est produite avant d'interroger le terminal. Rien n'a été débité.",
+        cs="Došlo k chybě dříve, než byl terminál dotázán. Nic nebylo strženo.",
+        en="Something went wrong before the terminal was asked. Nothing was charged.",
+    ),
     NotStartedReason.ABORTED_FIRST: Said(
         de="Die Zahlung wurde abgebrochen, bevor sie begann. Es wurde nichts abgebucht.",
         fr="Le paiement a été annulé avant de commencer. Rien n'a été débité.",

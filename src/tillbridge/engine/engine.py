@@ -140,6 +140,11 @@ class Engine:
         return bool(self._reception.running)
 
     @property
+    def settings(self) -> EngineSettings:
+        """How the shop counts, and in which time zone."""
+        return self._reception.settings
+
+    @property
     def figures(self) -> Figures:
         """Counts since the start, for metrics."""
         return self._books.figures

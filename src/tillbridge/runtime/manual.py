@@ -1,4 +1,4 @@
-"""An event loop with time in our own hands: nothing waits, and every timer fires exactly on time and in order.
+"""An event loop with time in our own hands: nothing waits, and every timer fires exactly on time.
 
 `run_manual(main())` runs a coroutine like `asyncio.run`, but whenever nothing is ready the loop's time jumps to the
 next timer. Three minutes of a customer's hesitation take no time at all, and a run repeats exactly.

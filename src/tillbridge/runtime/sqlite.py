@@ -238,3 +238,7 @@ class InlineCommitter:
     async def close(self) -> None:
         """See `Committer.close`."""
         self._batch.close()
+
+    def lose(self) -> None:
+        """Closes as a power cut does: what only rode along is gone."""
+        self._batch.give_up()

@@ -1,0 +1,212 @@
+"""Puts a simulated terminal together: a virtual terminal, the door of its wire, and maybe a slow line before it."""
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+from pydantic import ValidationError
+
+from tillbridge.connector.interrupts import on_interrupt
+from tillbridge.domain.errors import BridgeError, Code
+from tillbridge.protocols import registry
+from tillbridge.protocols.contract import Door
+from tillbridge.runtime.effects import Runtime
+from tillbridge.runtime.logging import Level, set_up_logging
+from tillbridge.transports.http import serve_asgi
+from tillbridge.transports.listening import HIGHEST_PORT
+from tillbridge.virtual.behaviour import ScriptedBehaviour
+from tillbridge.virtual.control import Simulated, control_app
+from tillbridge.virtual.ledger import Ledger
+from tillbridge.virtual.relay import relay_pty, relay_tcp
+from tillbridge.virtual.scenarios import ALWAYS, scenario
+from tillbridge.virtual.script import Step
+from tillbridge.virtual.terminal import VirtualTerminal
+
+V3: Final = "v3"
+LOOPBACK: Final = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Where tills find the terminal, and what it speaks: either `pty`, or `tcp` as host and port.
+
+    `dialect` is "e", "e+" or "v3"; None takes both bodies of Concert V2.
+    """
+
+    pty: Path | None = None
+    tcp: tuple[str, int] | None = None
+    dialect: str | None = None
+
+    @classmethod
+    def from_words(cls, pty: Path | None, tcp: str | None, dialect: str | None) -> Self:
+        """The line that these options of the command line describe."""
+        if (pty is None) == (tcp is None):
+            raise BridgeError(Code.SETTINGS_INVALID, "give --pty LINK or --tcp HOST:PORT, one of them", place="--pty")
+        if pty is not None and sys.platform == "win32":
+            detail = "a pty needs Linux or macOS; here use --tcp, or a pair of virtual COM ports"
+            raise BridgeError(Code.SETTINGS_INVALID, detail, place="--pty")
+        return cls(pty, None if tcp is None else host_and_port(tcp, "--tcp"), dialect)
+
+    @property
+    def wire(self) -> str:
+        """The name of its door."""
+        return "concert-v3" if self.dialect == V3 else "concert-v2"
+
+    @property
+    def spoken(self) -> str:
+        """What it speaks, in words."""
+        return {None: "Concert V2, E and E+", "e": "Concert V2, E", "e+": "Concert V2, E+"}.get(
+            self.dialect, "Concert V3"
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """The settings of its door."""
+        found: dict[str, Any] = {}
+        if self.pty is not None:
+            found["pty"] = self.pty
+        if self.tcp is not None:
+            address = {"host": self.tcp[0], "port": self.tcp[1]}
+            found |= address if self.dialect == V3 else {"tcp": address}
+        if self.dialect not in (None, V3):
+            found["dialect"] = self.dialect
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """What to simulate. `delay` is how long a customer takes in seconds; `scenario` the name of one for all payments.
+
+    `ledger` is the file of the terminal's books, None forgets them with the program. `baud_rate` carries bytes as
+    slowly as a serial line of that rate.
+    """
+
+    name: str
+    line: Line
+    scenario: str | None = None
+    delay: float = 1.0
+    ledger: Path | None = None
+    baud_rate: int | None = None
+
+
+class Simulator:
+    """A simulation at work; made by `simulator`."""
+
+    def __init__(self, simulation: Simulation, ledger: Ledger, runtime: Runtime, scratch: Path) -> None:
+        self.simulation = simulation
+        self.terminal = VirtualTerminal(simulation.name, runtime, ledger, simulation.delay)
+        self.behaviour = ScriptedBehaviour(self.terminal)
+        if simulation.scenario is not None:
+            self.terminal.script.set(Step(scenario(simulation.scenario), ALWAYS))
+        self._runtime = runtime
+        self._inner = _behind_a_slow_line(simulation.line, scratch) if simulation.baud_rate else simulation.line
+        self._door = self._open_door()
+        self._relayed = ""
+
+    @property
+    def simulated(self) -> Simulated:
+        """What the control API is given."""
+        return Simulated(self.terminal, self.behaviour)
+
+    @property
+    def address(self) -> str:
+        """Where tills reach it, as a person would type it; known once `serve` has called `on_ready`."""
+        return self._relayed or self._door.address
+
+    async def serve(self, on_ready: Callable[[], None]) -> None:
+        """See `Door.serve`."""
+        if self.simulation.baud_rate is None:
+            await self._door.serve(on_ready)
+            return
+        door_is_ready = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._door.serve(door_is_ready.set))
+            await door_is_ready.wait()
+            await self._relay(self.simulation.baud_rate, on_ready)
+
+    async def _relay(self, baud_rate: int, on_ready: Callable[[], None]) -> None:
+        line, inner, clock = self.simulation.line, self._inner, self._runtime.clock
+
+        def ready(address: str) -> None:
+            first, self._relayed = not self._relayed, address
+            if first:
+                on_ready()
+
+        if line.pty is not None and inner.pty is not None:
+            await relay_pty(line.pty, inner.pty, baud_rate, clock, ready)
+        elif line.tcp is not None:
+            await relay_tcp(line.tcp, host_and_port(self._door.address, "--tcp"), baud_rate, clock, ready)
+
+    def _open_door(self) -> Door:
+        maker = registry.door(self._inner.wire)
+        try:
+            settings = maker.settings.model_validate(self._inner.settings())
+        except ValidationError as error:
+            raise BridgeError(Code.SETTINGS_INVALID, error.errors()[0]["msg"], place="simulate") from None
+        return maker.open(settings, self.terminal, self._runtime, behaviour=self.behaviour)
+
+
+@contextmanager
+def simulator(simulation: Simulation, runtime: Runtime) -> Iterator[Simulator]:
+    """A simulator with its ledger open. Raises `BridgeError` for what cannot be."""
+    ledger = Ledger(simulation.ledger)
+    try:
+        with tempfile.TemporaryDirectory(prefix="tillbridge-") as scratch:
+            yield Simulator(simulation, ledger, runtime, Path(scratch))
+    finally:
+        ledger.close()
+
+
+def _behind_a_slow_line(line: Line, scratch: Path) -> Line:
+    if line.pty is not None:
+        return Line(scratch / "door", None, line.dialect)
+    return Line(None, (LOOPBACK, 0), line.dialect)
+
+
+def host_and_port(text: str, place: str) -> tuple[str, int]:
+    """Reads HOST:PORT, an IPv6 host in brackets; `BridgeError(SETTINGS_INVALID)` names the option `place`."""
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
+    whole = port.isascii() and port.isdigit() and len(port) <= len(str(HIGHEST_PORT)) and int(port) <= HIGHEST_PORT
+    if not (colon and host and whole) or (":" in host and not text.startswith("[")):
+        raise BridgeError(Code.SETTINGS_INVALID, f"{text[:100]!r} is not HOST:PORT such as 127.0.0.1:8888", place=place)
+    return host, int(port)
+
+
+async def play(simulation: Simulation, control: str | None) -> None:
+    """Simulates until a signal to stop, and says on standard output what runs where."""
+    set_up_logging(level=Level.WARNING, readable=True)
+    stop = asyncio.Event()
+    at = None if control is None else host_and_port(control, "--control")
+    with simulator(simulation, Runtime()) as one, on_interrupt(stop.set):
+        async with asyncio.TaskGroup() as group:
+            serving = group.create_task(_serve(one, at))
+            await stop.wait()
+            serving.cancel()
+    sys.stdout.write("Stopped.\n")
+
+
+async def _serve(one: Simulator, control: tuple[str, int] | None) -> None:
+    lines = [f"{one.simulation.name}: {one.simulation.line.spoken}"]
+    door_is_ready = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(one.serve(door_is_ready.set))
+        await door_is_ready.wait()
+        lines.append(f"  tills connect to   {one.address}{_at_pace(one.simulation)}")
+        if control is not None:
+            controlled = asyncio.get_running_loop().create_future()
+            app = control_app({one.simulation.name: one.simulated}, hosts=(control[0],))
+            group.create_task(serve_asgi(app, *control, controlled.set_result))
+            lines.append(f"  control API at     http://{await controlled}/terminals")
+        if one.simulation.ledger is not None:
+            lines.append(f"  its books are in   {one.simulation.ledger}")
+        sys.stdout.write("\n".join([*lines, "Ctrl-C stops it.", ""]))
+        sys.stdout.flush()
+
+
+def _at_pace(simulation: Simulation) -> str:
+    return f" (at the pace of {simulation.baud_rate} baud)" if simulation.baud_rate else ""

@@ -1,0 +1,68 @@
+"""How a request comes in, before FastAPI sees it: the key first, then JSON as money needs it, nothing ambiguous."""
+
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, NoReturn
+
+from fastapi import HTTPException, Request, Response
+from fastapi.routing import APIRoute
+
+BAD_REQUEST: Final = 400
+
+
+def _refuse(detail: str) -> NoReturn:
+    raise HTTPException(BAD_REQUEST, detail)
+
+
+def _no_equal_names(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        # The usual reader keeps the last one, another program the first: so two amounts could be meant.
+        _refuse("a name stands twice in one object")
+    return found
+
+
+def _not_in_json(text: str) -> NoReturn:
+    _refuse(f"{text} is no number in JSON")
+
+
+def read_json(body: bytes) -> object:
+    """The value of a JSON text in UTF-8; `HTTPException(400)` with a reason for everything else."""
+    try:
+        value: object = json.loads(
+            body.decode("utf-8-sig"), object_pairs_hook=_no_equal_names, parse_constant=_not_in_json
+        )
+    except json.JSONDecodeError as error:
+        _refuse(f"line {error.lineno}, column {error.colno}: {error.msg}")
+    except UnicodeDecodeError as error:
+        _refuse(f"byte {error.start} is not UTF-8")
+    except RecursionError:
+        _refuse("the body is nested too deeply")
+    except ValueError:
+        _refuse("a number has too many digits")
+    return value
+
+
+class StrictRequest(Request):
+    """A request whose JSON is read by `read_json`."""
+
+    async def json(self) -> Any:  # noqa: ANN401  # as the base class has it
+        """The body's value."""
+        return read_json(await self.body())
+
+
+class StrictRoute(APIRoute):
+    """A route that hands out `StrictRequest`s, to who may have them: `app.state.authorize` raises for everybody else.
+
+    The key comes before everything: who does not have it learns nothing about the body either.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """See `APIRoute`."""
+        handle = super().get_route_handler()
+
+        async def handle_strictly(request: Request) -> Response:
+            request.app.state.authorize(request)
+            return await handle(StrictRequest(request.scope, request.receive))
+
+        return handle_strictly

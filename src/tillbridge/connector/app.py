@@ -1,0 +1,151 @@
+"""The connector: one process that owns a data folder, its terminals, its doors and its console.
+
+This is the composition: it knows everybody, and everybody else knows only what is handed over here.
+"""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from tillbridge.connector.console.app import console_app
+from tillbridge.connector.folder import DataFolder, owned
+from tillbridge.connector.host import Host
+from tillbridge.connector.interrupts import on_interrupt
+from tillbridge.connector.settings import LOCAL, ConnectorSettings, ConsoleLog, ConsoleSettings, LogSettings
+from tillbridge.connector.whereabouts import noted
+from tillbridge.connector.wiring import open_door, set_up_terminals
+from tillbridge.domain.errors import BridgeError, Code
+from tillbridge.engine.engine import Engine
+from tillbridge.engine.opening import open_engine
+from tillbridge.protocols.contract import Door
+from tillbridge.runtime.effects import Runtime
+from tillbridge.runtime.logging import set_up_logging
+from tillbridge.transports.asgi import App
+from tillbridge.transports.http import BoundAddress, serve_asgi
+
+EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  # recognised here, not listened on
+"""Hosts that mean every address of this computer; its own programs then use the loopback one."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where a running connector is reached: the console's URL, and each door's address by its name."""
+
+    console: str
+    doors: dict[str, str]
+
+
+async def run_connector(
+    settings: ConnectorSettings,
+    runtime: Runtime,
+    on_ready: Callable[[Addresses], None],
+    tell: Callable[[str], None],
+    leave: Awaitable[None] | None = None,
+) -> None:
+    """Runs until it is asked to stop: by a signal, by a till that may, or by `leave` coming to its end.
+
+    `on_ready` is called once everything listens; `tell` gets sentences for the person who watches. Raises `BridgeError`
+    when it cannot start, or had to stop because a part of it died; a running payment was waited for even then.
+    """
+    with owned(settings.data) as folder:
+        _start_logging(settings.log, folder)
+        setups = set_up_terminals(settings.terminals, runtime)
+        async with open_engine(folder.path, setups, settings.engine, runtime) as engine:
+            host = Host(engine, tell)
+            with on_interrupt(host.interrupt):
+                parts = _parts(settings, engine, host, folder, runtime)
+                with noted(folder.path):
+                    await _serve(parts, host, folder, on_ready, leave)
+        folder.withdraw()
+    host.raise_failure()
+
+
+def _start_logging(settings: LogSettings, folder: DataFolder) -> None:
+    try:
+        set_up_logging(
+            level=settings.level,
+            folder=folder.path if settings.file else None,
+            console=None if settings.console is ConsoleLog.OFF else sys.stderr,
+            readable=settings.console is ConsoleLog.TEXT,
+        )
+    except OSError as error:
+        raise BridgeError(
+            Code.FOLDER_UNUSABLE, f"the log cannot be written: {error.strerror}", place=str(folder.path)
+        ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    console: "_Console"
+    doors: dict[str, Door]
+
+    def all(self) -> list[tuple[str, Door]]:
+        return [("the console", self.console), *((f"the door {name}", door) for name, door in self.doors.items())]
+
+
+class _Console:
+    """The console and the native API, as a door."""
+
+    def __init__(self, app: App, settings: ConsoleSettings) -> None:
+        self._app = app
+        self._settings = settings
+        self.address = ""
+
+    async def serve(self, on_ready: Callable[[], None]) -> None:
+        def listening(address: BoundAddress) -> None:
+            reachable = LOCAL if address.host in EVERYWHERE else address.host
+            self.address = f"http://{BoundAddress(reachable, address.port)}"
+            on_ready()
+
+        await serve_asgi(self._app, self._settings.host, self._settings.port, listening)
+
+
+def _parts(settings: ConnectorSettings, engine: Engine, host: Host, folder: DataFolder, runtime: Runtime) -> _Parts:
+    app = console_app(engine, host, key=folder.api_key(), settings=settings.console, runtime=runtime)
+    doors = {door.name: open_door(door, engine, runtime, host) for door in settings.doors}
+    return _Parts(_Console(app, settings.console), doors)
+
+
+async def _serve(
+    parts: _Parts,
+    host: Host,
+    folder: DataFolder,
+    on_ready: Callable[[Addresses], None],
+    leave: Awaitable[None] | None,
+) -> None:
+    waiting = {name for name, _ in parts.all()}
+
+    def ready(name: str) -> None:
+        waiting.discard(name)
+        if not waiting:
+            folder.announce(parts.console.address)
+            on_ready(Addresses(parts.console.address, {name: door.address for name, door in parts.doors.items()}))
+
+    async with asyncio.TaskGroup() as group:
+        jobs = [group.create_task(_keep(name, part, host, ready)) for name, part in parts.all()]
+        if leave is not None:
+            jobs.append(group.create_task(_leave_after(leave, host)))
+        await host.until_stop()
+        # Whoever still waits for an answer gets it now: each part stops in an order of its own, within a bound.
+        for job in jobs:
+            job.cancel()
+
+
+async def _keep(name: str, part: Door, host: Host, ready: Callable[[str], None]) -> None:
+    try:
+        await part.serve(lambda: ready(name))
+    except Exception as error:  # noqa: BLE001  # it is kept, and raised once no payment runs any more
+        host.fail(name, error)
+    else:
+        host.fail(name, RuntimeError("it ended by itself"))
+
+
+async def _leave_after(leave: Awaitable[None], host: Host) -> None:
+    await leave
+    host.leave()

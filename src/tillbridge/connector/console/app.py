@@ -1,0 +1,149 @@
+"""The console and the native interface as one ASGI application, with everything that stands before it."""
+
+import ipaddress
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Final
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from tillbridge.connector.api.keys import KeyCheck
+from tillbridge.connector.api.metrics import CONTENT_TYPE, metrics_text
+from tillbridge.connector.api.problems import as_bridge_error, problem_response
+from tillbridge.connector.api.routes import PREFIX, api_app, bearer_key, client_address
+from tillbridge.connector.console.headers import SafeHeaders
+from tillbridge.connector.console.pages import Pages
+from tillbridge.connector.console.sessions import Sessions
+from tillbridge.connector.console.site import Site
+from tillbridge.connector.settings import ConsoleSettings
+from tillbridge.domain.errors import BridgeError, Code
+from tillbridge.domain.outcome import MoneyMoved
+from tillbridge.engine.engine import Engine
+from tillbridge.protocols.contract import HostControl
+from tillbridge.runtime.effects import Runtime
+from tillbridge.transports.asgi import App, Receive, Scope, Send
+from tillbridge.transports.guard import LoopbackGuard
+
+LARGEST_BODY: Final = 64 * 1024
+"""Bytes of a request's body: the largest form and the largest payment take two thousand."""
+
+EVERY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  # compared with, not listened on
+
+log = structlog.get_logger(__name__)
+
+
+def console_app(engine: Engine, host: HostControl, *, key: str, settings: ConsoleSettings, runtime: Runtime) -> App:
+    """The application to serve at `settings.host` and `settings.port`.
+
+    `key` opens the native interface (as a Bearer token) and the console. `BridgeError(SETTINGS_INVALID)` for a key
+    that is short enough to be guessed.
+    """
+    keys = KeyCheck(key, runtime.clock)
+    site = Site(engine, host, keys, Sessions(runtime.clock, runtime.chance), settings, runtime)
+    app = Starlette(
+        routes=[
+            Route("/healthz", _healthz(engine, host), methods=["GET"]),
+            Route("/metrics", _metrics(engine, host, keys, open_to_all=_only_here(settings.host)), methods=["GET"]),
+            Mount(PREFIX, app=api_app(engine, keys, runtime, host.version)),
+            Mount("/static", app=_Static(packages=[("tillbridge.connector.console", "static")])),
+            *Pages(site).routes(),
+        ],
+        exception_handlers=dict.fromkeys((BridgeError, HTTPException, Exception), _error_page(site)),
+    )
+    app.router.redirect_slashes = False
+    hosts = (*settings.extra_hosts, *({settings.host} - EVERY_ADDRESS))
+    return LoopbackGuard(SafeHeaders(_Answered(app)), hosts=hosts, max_body=LARGEST_BODY)
+
+
+class _Static(StaticFiles):
+    """Our own style and script: kept by the browser, but asked for anew, so that an update shows at once."""
+
+    def file_response(self, *args: object, **kwargs: object) -> Response:
+        answer = super().file_response(*args, **kwargs)  # type: ignore[arg-type]  # handed on as they came
+        answer.headers["Cache-Control"] = "no-cache"
+        return answer
+
+
+class _Answered:
+    """Keeps a fault that the application has already answered and logged away from the server's own handling."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:  # noqa: BLE001  # the framework raises it again after its handler has answered
+            log.debug("fault_answered", path=scope["path"], type=type(error).__name__)
+
+
+def _healthz(engine: Engine, host: HostControl) -> Callable[[Request], Awaitable[Response]]:
+    async def healthz(_: Request) -> Response:
+        status = "journal_unavailable" if engine.figures.disk_failed else "ok"
+        return JSONResponse({"status": status, "version": host.version})
+
+    return healthz
+
+
+def _metrics(
+    engine: Engine, host: HostControl, keys: KeyCheck, *, open_to_all: bool
+) -> Callable[[Request], Awaitable[Response]]:
+    async def metrics(request: Request) -> Response:
+        if not open_to_all:
+            keys.check(bearer_key(request), client_address(request))
+        return Response(await metrics_text(engine, host.version), media_type=CONTENT_TYPE)
+
+    return metrics
+
+
+def _only_here(host: str) -> bool:
+    """Whether nobody but this computer reaches this address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _error_page(site: Site) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """Errors as a page for people, and as a problem for programs that ask for something else."""
+
+    async def show(request: Request, error: Exception) -> Response:
+        known, trace = as_bridge_error(error), None
+        if known is None:
+            known, trace = BridgeError(Code.INTERNAL), site.runtime.ids.new()
+            log.error("request_fault", trace_id=trace, path=request.url.path, exc_info=error)
+        if "text/html" not in request.headers.get("accept", ""):
+            moved = MoneyMoved.NO if trace is None else MoneyMoved.UNKNOWN
+            return problem_response(known, moved, trace)
+        answer = site.page(
+            request,
+            "error.html",
+            session=site.session(request),
+            status=known.entry.status,
+            kind=_KINDS.get(known.entry.status, "refused"),
+            trace=trace,
+        )
+        if isinstance(error, HTTPException):
+            answer.headers.update(error.headers or {})
+        return answer
+
+    return show
+
+
+_KINDS: Final[Mapping[int, str]] = {
+    HTTPStatus.NOT_FOUND: "unknown",
+    HTTPStatus.METHOD_NOT_ALLOWED: "unknown",
+    HTTPStatus.FORBIDDEN: "form",
+    HTTPStatus.SERVICE_UNAVAILABLE: "journal",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "fault",
+}
+"""Which text an error page shows, by the status; `refused` for the rest."""

@@ -1,0 +1,26 @@
+"""Reads what a browser sends when a form is submitted."""
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+
+from tillbridge.domain.errors import BridgeError, Code
+
+MOST_FIELDS: Final = 20
+"""No form of the console has more than half of these."""
+
+MEDIA_TYPE: Final = "application/x-www-form-urlencoded"
+
+
+async def read_form(request: Request) -> Mapping[str, str]:
+    """The fields of a form by name, without the spaces around them; `BridgeError(BODY_INVALID)` for anything else."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != MEDIA_TYPE:
+        raise BridgeError(Code.BODY_INVALID, f"a form as {MEDIA_TYPE} is expected")
+    try:
+        body = (await request.body()).decode("ascii")
+        pairs = parse_qsl(body, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+    except ValueError as error:
+        raise BridgeError(Code.BODY_INVALID, "the form could not be read") from error
+    return {name: value.strip() for name, value in pairs}

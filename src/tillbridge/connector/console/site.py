@@ -1,0 +1,115 @@
+"""What every page of the console needs: who asks, in which language, and how an answer is written."""
+
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import quote, urlsplit
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from tillbridge.connector.api.keys import KeyCheck
+from tillbridge.connector.api.routes import client_address
+from tillbridge.connector.console.language import CATALOGUES, COOKIE, choose
+from tillbridge.connector.console.sessions import Session, Sessions
+from tillbridge.connector.console.words import Words
+from tillbridge.connector.settings import ConsoleSettings
+from tillbridge.domain.cashier_texts import Language
+from tillbridge.engine.engine import Engine
+from tillbridge.protocols.contract import HostControl
+from tillbridge.runtime.effects import Runtime
+
+HOME: Final = "/"
+SIGN_IN: Final = "/sign-in"
+
+_TEMPLATES: Final = Environment(
+    loader=PackageLoader("tillbridge.connector.console"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One console."""
+
+    engine: Engine
+    host: HostControl
+    keys: KeyCheck
+    sessions: Sessions
+    settings: ConsoleSettings
+    runtime: Runtime
+
+    @property
+    def cookie(self) -> str:
+        """The session cookie's name. Browsers keep cookies by host and not by port, so the port is in the name."""
+        return f"tillbridge_{self.settings.port}"
+
+    def session(self, request: Request) -> Session | None:
+        """Who is signed in; None for nobody."""
+        return self.sessions.find(request.cookies.get(self.cookie))
+
+    def words(self, request: Request) -> Words:
+        """The reader's language and the shop's time."""
+        language = choose(request.cookies.get(COOKIE), self.settings.language, request.headers.get("accept-language"))
+        zone = self.engine.settings.time_zone
+        return Words(CATALOGUES[language], self.runtime.clock.now(), None if zone is None else ZoneInfo(zone))
+
+    def page(
+        self,
+        request: Request,
+        template: str,
+        *,
+        session: Session | None,
+        status: int = HTTPStatus.OK,
+        **parts: object,
+    ) -> Response:
+        """A page from a template, in the reader's language."""
+        words = self.words(request)
+        text = _TEMPLATES.get_template(template).render(
+            t=words.t,
+            words=words,
+            languages=[(language, CATALOGUES[language]("language.name")) for language in Language],
+            session=session,
+            version=self.host.version,
+            here=quote(f"{request.url.path}?{request.url.query}".rstrip("?"), safe="/"),
+            **parts,
+        )
+        return HTMLResponse(text, status)
+
+    def enter(self, request: Request, key: str, onward: str) -> Response:
+        """Signs in with the connector's key and goes on; `BridgeError` for a wrong key.
+
+        Going on is a redirect, so that a key that stood in the address is not left there.
+        """
+        self.keys.check(key, client_address(request))
+        session = self.sessions.open()
+        answer = see_other(onward)
+        set_cookie = partial(answer.set_cookie, httponly=True, samesite="strict", path="/")
+        set_cookie(self.cookie, session.id)
+        return answer
+
+    def leave(self, session: Session) -> Response:
+        """Signs out."""
+        self.sessions.close(session)
+        answer = see_other(f"{SIGN_IN}?signed_out=1")
+        answer.delete_cookie(self.cookie, path="/", httponly=True, samesite="strict")
+        return answer
+
+
+def see_other(path: str) -> Response:
+    """Sends the browser to another page, with GET."""
+    return RedirectResponse(path, HTTPStatus.SEE_OTHER)
+
+
+def own_path(path: str | None) -> str:
+    """A path of this console that a page asked to go on to; the home page for anything that could lead elsewhere."""
+    text = path or HOME
+    parts = urlsplit(text)
+    foreign = parts.scheme or parts.netloc or not text.startswith("/") or text.startswith("//") or "\\" in text
+    return HOME if foreign or not text.isprintable() else text

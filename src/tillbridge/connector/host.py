@@ -1,0 +1,117 @@
+"""The program around the engine: when it stops, and that it does so in the middle of a payment only when made to."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+import tillbridge
+from tillbridge.domain.errors import BridgeError, Code
+from tillbridge.engine.engine import Engine
+from tillbridge.protocols.contract import Payment
+
+LAST_PAYMENT_SECONDS: Final = 75.0
+"""How long a stopping connector waits for a running payment: systemd kills after 90 seconds, and until then the end of
+the payment must be on disk. What takes longer is in doubt after the next start."""
+
+log = structlog.get_logger(__name__)
+
+
+class Host:
+    """`contract.HostControl` of a connector. `tell` gets a sentence for the person who watches it."""
+
+    def __init__(self, engine: Engine, tell: Callable[[str], None]) -> None:
+        self._engine = engine
+        self._tell = tell
+        self._asked = asyncio.Event()
+        self._hurried = asyncio.Event()
+        self._failure: BaseException | None = None
+
+    @property
+    def version(self) -> str:
+        """See `HostControl.version`."""
+        return tillbridge.__version__
+
+    def busy(self) -> bool:
+        """See `HostControl.busy`."""
+        return self._engine.busy
+
+    def stop(self) -> bool:
+        """See `HostControl.stop`."""
+        if self._engine.busy:
+            return False
+        self._engine.refuse_new()
+        self._asked.set()
+        return True
+
+    def leave(self) -> None:
+        """Refuses new payments from now on and stops once the running ones are over."""
+        self._engine.refuse_new()
+        self._asked.set()
+
+    def interrupt(self) -> None:
+        """A signal: the first one asks to leave, a second one does not wait for a running payment any longer."""
+        if self._asked.is_set():
+            self._hurried.set()
+        self.leave()
+
+    def fail(self, name: str, error: BaseException) -> None:
+        """A part of the connector has died: nobody may think that it still works, so the whole of it leaves."""
+        if isinstance(error, BridgeError):
+            log.error("part_refused", part=name, code=error.code, detail=str(error))
+        else:
+            log.error("part_died", part=name, exc_info=error)
+        self._failure = self._failure or error
+        self.leave()
+
+    async def until_stop(self) -> None:
+        """Returns when it is time to stop: somebody asked for it, and no payment runs or nobody may wait longer."""
+        await self._asked.wait()
+        running = await self._running()
+        if running:
+            self._announce(running)
+            await self._wait_for(running)
+        left = await self._running()
+        if left:
+            log.error("stopped_in_the_middle", payments=[payment.id for payment in left])
+            self._tell(f"Stopped while {_words(left)} was running: it is in doubt, and asked about at the next start.")
+
+    def raise_failure(self) -> None:
+        """Raises what a part of the connector died of."""
+        match self._failure:
+            case None:
+                return
+            case BridgeError():
+                raise self._failure
+            case _:
+                raise BridgeError(
+                    Code.INTERNAL, f"a part of it died: {type(self._failure).__name__}"
+                ) from self._failure
+
+    async def _running(self) -> list[Payment]:
+        occupants = [status.occupied_by for status in await self._engine.terminals()]
+        return [payment for payment in occupants if payment is not None and payment.running]
+
+    def _announce(self, running: list[Payment]) -> None:
+        log.warning("leaving_after_payments", payments=[payment.id for payment in running])
+        self._tell(
+            f"Waiting for {_words(running)} to end, at most {LAST_PAYMENT_SECONDS:g} seconds."
+            " Ask a second time to stop at once; it is then not known whether the money was taken."
+        )
+
+    async def _wait_for(self, running: list[Payment]) -> None:
+        async with asyncio.TaskGroup() as group:
+            over = group.create_task(self._over(running))
+            hurried = group.create_task(self._hurried.wait())
+            await asyncio.wait({over, hurried}, timeout=LAST_PAYMENT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            over.cancel()
+            hurried.cancel()
+
+    async def _over(self, running: list[Payment]) -> None:
+        for payment in running:
+            await self._engine.wait(payment.id, LAST_PAYMENT_SECONDS)
+
+
+def _words(payments: list[Payment]) -> str:
+    return ", ".join(f"the {payment.kind} of {payment.amount} on {payment.terminal}" for payment in payments)

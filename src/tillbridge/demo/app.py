@@ -1,0 +1,94 @@
+"""The demo: a whole shop on this computer, with virtual terminals and nobody's money."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from rich.console import Console
+
+from tillbridge.connector.interrupts import on_interrupt
+from tillbridge.connector.settings import LOCAL
+from tillbridge.demo.check import take_one_on_each
+from tillbridge.demo.child import Connector, connector
+from tillbridge.demo.plan import HIGHEST_PORT, Plan
+from tillbridge.demo.terminals import virtual_terminals
+from tillbridge.demo.words import after_the_end, results_table, tries, what_runs_where
+from tillbridge.domain.errors import BridgeError, Code
+from tillbridge.runtime.effects import Runtime
+from tillbridge.transports.listening import bind
+
+STEP: Final = 1000
+"""What is suggested to add to the ports when one of them is taken."""
+
+
+async def run_demo(plan: Plan, command: str, console: Console) -> bool:
+    """Runs until somebody asks to stop. Returns whether the connector did not die meanwhile."""
+    await _find_taken_port(plan)
+    plan.write_files()
+    stop = _Stop()
+    with on_interrupt(stop.interrupted):
+        async with virtual_terminals(plan, Runtime()), connector(plan) as child:
+            stop.hurry = child.hurry
+            console.print(what_runs_where(plan))
+            for line in tries(plan, command):
+                console.print(line, soft_wrap=True, markup=False)
+            return await _watch(child, plan, command, stop, console)
+
+
+async def run_check(plan: Plan, console: Console) -> bool:
+    """Takes one payment on each wire and prints the results. Returns whether all of them are right."""
+    await _find_taken_port(plan)
+    plan.write_files()
+    runtime = Runtime()
+    async with virtual_terminals(plan, runtime) as terminals, connector(plan):
+        results = await take_one_on_each(plan, terminals, runtime)
+    console.print(results_table(results))
+    return all(result.agrees for result in results)
+
+
+class _Stop:
+    """What Ctrl-C means here: the first one stops, another one does not wait for a payment that still runs."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.hurry: Callable[[], None] = lambda: None
+
+    def interrupted(self) -> None:
+        if self.asked.is_set():
+            self.hurry()
+        self.asked.set()
+
+
+async def _watch(child: Connector, plan: Plan, command: str, stop: _Stop, console: Console) -> bool:
+    """Waits for the person to end it. A connector that dies is not started again: that is for the person to see."""
+    async with asyncio.TaskGroup() as group:
+        ended = group.create_task(child.ended())
+        asked = group.create_task(stop.asked.wait())
+        await asyncio.wait({ended, asked}, return_when=asyncio.FIRST_COMPLETED)
+        died = ended.done() and not stop.asked.is_set()
+        if died:
+            for line in after_the_end(ended.result(), plan, command):
+                console.print(line, soft_wrap=True, markup=False)
+            await asked
+        ended.cancel()
+    return not died
+
+
+async def _find_taken_port(plan: Plan) -> None:
+    for port, role in plan.ports():
+        try:
+            sockets, _ = await bind(LOCAL, port)
+        except BridgeError as error:
+            if error.code is not Code.PORT_TAKEN:
+                raise
+            raise BridgeError(
+                Code.PORT_TAKEN,
+                f"port {port} is needed for {role}, and another program has it:"
+                f" stop that one, or move all ports with --port-offset {_other_offset(plan)}",
+            ) from None
+        for one in sockets:
+            one.close()
+
+
+def _other_offset(plan: Plan) -> int:
+    return plan.offset + STEP if plan.offset < HIGHEST_PORT // 2 else STEP

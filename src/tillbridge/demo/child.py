@@ -1,0 +1,87 @@
+"""The demo's connector: a process of its own, started and stopped as a supervisor would."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+from tillbridge.connector.host import LAST_PAYMENT_SECONDS
+from tillbridge.demo.plan import Plan
+from tillbridge.domain.errors import BridgeError, Code
+
+READY_SECONDS: Final = 30.0
+"""For the connector to listen; it takes one second, but a computer that is being set up may be busy."""
+
+STOP_SECONDS: Final = LAST_PAYMENT_SECONDS + 10.0
+"""For a connector that was asked to stop: it may wait for a payment, and then closes its lines."""
+
+READY: Final = b"ready: "
+
+
+class Connector:
+    """A running connector."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def ended(self) -> int:
+        """Its exit code, once it has one: below zero for the signal that killed it."""
+        return await self._process.wait()
+
+    def ask_to_stop(self) -> None:
+        """The polite way on every system: its standard input ends, as it does when this process dies."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+    def hurry(self) -> None:
+        """Does not wait for a running payment any longer."""
+        with suppress(ProcessLookupError):
+            if sys.platform == "win32":
+                self._process.terminate()
+            else:
+                self._process.send_signal(signal.SIGINT)
+
+    async def wait_until_ready(self) -> None:
+        """`BridgeError(INTERNAL)` if it ends before, or takes too long; it has said itself why."""
+        stdout = self._process.stdout
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                while stdout is not None and (line := await stdout.readline()):
+                    if line.startswith(READY):
+                        return
+        except TimeoutError:
+            raise BridgeError(Code.INTERNAL, f"the connector was not ready after {READY_SECONDS:g} seconds") from None
+        raise BridgeError(Code.INTERNAL, "the connector did not start")
+
+    async def stop(self) -> None:
+        """Asks it to stop and waits for that; at last it is killed."""
+        self.ask_to_stop()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await self.ended()
+        except TimeoutError:
+            self._kill()
+            await self.ended()
+
+    def _kill(self) -> None:
+        with suppress(ProcessLookupError):
+            self._process.kill()
+
+
+@asynccontextmanager
+async def connector(plan: Plan) -> AsyncIterator[Connector]:
+    """The connector of this plan, ready. It is stopped when the block is left."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tillbridge", "connector", "run", "--until-stdin-ends"),
+        *("--config", str(plan.settings)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    child = Connector(process)
+    try:
+        await child.wait_until_ready()
+        yield child
+    finally:
+        await child.stop()

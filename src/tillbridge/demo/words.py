@@ -1,0 +1,73 @@
+"""What the demo tells the person who started it."""
+
+import signal
+from collections.abc import Iterator
+
+from rich.table import Table
+from rich.text import Text
+
+from tillbridge.demo.check import MINOR, Result
+from tillbridge.demo.plan import LOGIN, PASSWORD, PTYS, V2, V3, Plan
+
+
+def what_runs_where(plan: Plan) -> Table:
+    """The table of everything that listens."""
+    table = Table(title="tillbridge demo", title_justify="left", box=None, pad_edge=False)
+    table.add_column("what", no_wrap=True)
+    table.add_column("where", overflow="fold")
+    v2 = f"{plan.line} -> {plan.line.readlink()}" if PTYS else f"127.0.0.1:{plan.v2_port}"
+    rows = [
+        ("console page, native interface", f"http://localhost:{plan.console_port}"),
+        *((f"HiPay door for {terminal}", f"http://localhost:{port}") for terminal, port in plan.hipay_ports.items()),
+        ("login of the HiPay doors", f"{LOGIN} / {PASSWORD} (HTTP Basic)"),
+        (f"virtual Concert V2 terminal, {V2}", v2),
+        (f"virtual Concert V3 terminal, {V3}", f"127.0.0.1:{plan.v3_port}"),
+        ("control of the virtual terminals", f"http://localhost:{plan.control_port}"),
+        ("settings, journal, log, ledgers", str(plan.folder)),
+    ]
+    for what, where in rows:
+        table.add_row(what, Text(where))
+    return table
+
+
+def tries(plan: Plan, command: str) -> Iterator[str]:
+    """Three commands to try."""
+    port = plan.hipay_ports[V2]
+    yield ""
+    yield "Try, in another window:"
+    yield f"  {command} pay 12.50 --data {plan.folder}"
+    yield f"  {command} connector console --data {plan.folder}"
+    yield (
+        f"  curl -u {LOGIN}:{PASSWORD} -H 'Content-Type: application/json' -d @{plan.request} http://localhost:{port}/"
+    )
+    yield ""
+    yield "Ctrl-C stops all of it."
+
+
+def after_the_end(code: int, plan: Plan, command: str) -> Iterator[str]:
+    """What to say when the connector has ended without being asked to from here."""
+    yield f"The connector has ended: {_how(code)}. It is not started again by itself."
+    yield "The virtual terminals still run and go on with what they have; their ledgers know what was really taken."
+    yield "Start it again, in another window, and see what it makes of the payment that was running:"
+    yield f"  {command} connector run --config {plan.settings}"
+    yield "Ctrl-C here stops the virtual terminals."
+
+
+def _how(code: int) -> str:
+    if code == 0:
+        return "it was asked to stop"
+    if code < 0:
+        return f"it was killed by {signal.Signals(-code).name}"
+    return f"with exit code {code}; the log in its folder says why"
+
+
+def results_table(results: list[Result]) -> Table:
+    """The table of `--check`."""
+    table = Table(title="one payment on each wire", title_justify="left", box=None, pad_edge=False)
+    for name in ("terminal", "wire", "the till heard", "journal", "the terminal took", "all agree"):
+        table.add_column(name)
+    for result in results:
+        took = f"{result.taken_minor} of {MINOR} cents"
+        agree = Text("yes", style="green") if result.agrees else Text("NO", style="bold red")
+        table.add_row(result.terminal, result.wire, Text(result.till), Text(result.journal), took, agree)
+    return table

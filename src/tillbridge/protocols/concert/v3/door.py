@@ -1,0 +1,156 @@
+"""The door: acts as a terminal that speaks Concert V3 toward real tills, over any payment desk.
+
+What it answers is in `service.py`, the connections are in `tills.py`.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+from pydantic import BaseModel
+
+from tillbridge.domain.errors import BridgeError, Code
+from tillbridge.protocols.concert.v2.listeners import Plug, listener
+from tillbridge.protocols.concert.v2.settings import DoorSettings as LineSettings
+from tillbridge.protocols.concert.v2.settings import turnaround
+from tillbridge.protocols.concert.v3.serial_tills import SerialTill
+from tillbridge.protocols.concert.v3.service import DOOR_NAME, TerminalService
+from tillbridge.protocols.concert.v3.settings import DoorSettings
+from tillbridge.protocols.concert.v3.tills import FromTill
+from tillbridge.protocols.contract import Behaviour, Door, DoorMaker, HostControl, PaymentDesk
+from tillbridge.runtime.effects import Runtime
+from tillbridge.transports.tcp import bound_port, listen_tcp
+
+log = structlog.get_logger(__name__)
+
+MAX_CONNECTIONS: Final = 32
+"""Connections at the same time: a terminal serves a handful of tills, and each has one."""
+
+
+class TcpDoor:
+    """Tills connect to it; see `contract.Door`."""
+
+    def __init__(self, settings: DoorSettings, service: TerminalService) -> None:
+        self._settings = settings
+        self._service = service
+        self._port = settings.port
+        self._connections: set[FromTill] = set()
+
+    @property
+    def address(self) -> str:
+        """See `Door.address`."""
+        host = self._settings.host
+        return f"[{host}]:{self._port}" if ":" in host else f"{host}:{self._port}"
+
+    async def serve(self, on_ready: Callable[[], None]) -> None:
+        """See `Door.serve`."""
+        groups: list[asyncio.TaskGroup] = []
+        server = await listen_tcp(self._settings.host, self._settings.port, lambda: self.connection(groups[0]))
+        try:
+            async with asyncio.TaskGroup() as group:
+                groups.append(group)
+                self._port = bound_port(server)
+                on_ready()
+                await asyncio.Event().wait()
+        finally:
+            server.close()
+            for connection in tuple(self._connections):
+                connection.close()
+
+    def connection(self, group: asyncio.TaskGroup) -> asyncio.Protocol:
+        """The protocol of one more till; its work runs in this group."""
+        if len(self._connections) >= MAX_CONNECTIONS:
+            log.warning("concert_v3_too_many_connections", limit=MAX_CONNECTIONS)
+            return _Refusal()
+        connection = FromTill(self._service, self._settings, group.create_task, self._connections.discard)
+        self._connections.add(connection)
+        return connection
+
+
+class SerialDoor:
+    """One till on a serial line or a pty; see `contract.Door`."""
+
+    def __init__(self, settings: DoorSettings, service: TerminalService) -> None:
+        self._line = LineSettings(serial=settings.serial, pty=settings.pty)
+        self._service = service
+        self._address = ""
+
+    @property
+    def address(self) -> str:
+        """See `Door.address`."""
+        return self._address
+
+    async def serve(self, on_ready: Callable[[], None]) -> None:
+        """See `Door.serve`."""
+
+        def ready(address: str) -> None:
+            first, self._address = not self._address, address
+            if first:
+                on_ready()
+
+        failure: BaseException | None = None
+        try:
+            async with asyncio.TaskGroup() as group:
+                till = SerialTill(self._service, turnaround(self._line), group.create_task)
+                try:
+                    await listener(self._line)(lambda: _Plugged(till), ready)
+                finally:
+                    till.stop_clock()
+                    till.hang_up()
+        except* BridgeError as failures:
+            failure = failures.exceptions[0]
+        if failure is not None:
+            raise failure
+
+
+class _Plugged(Plug):
+    """Joins each connection of the line to its one till: what is owed to it outlives a port that was pulled out."""
+
+    def __init__(self, till: SerialTill) -> None:
+        super().__init__()
+        self._till = till
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._till.connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._till.data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.gone.set()
+        self._till.connection_lost(exc)
+
+
+class _Refusal(asyncio.Protocol):
+    """One connection too many: it is ended before anything is read."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what asyncio promises for streams
+        transport.abort()
+
+
+class ConcertV3DoorMaker:
+    """See `contract.DoorMaker`."""
+
+    name = DOOR_NAME
+    settings: type[BaseModel] = DoorSettings
+
+    def open(
+        self,
+        settings: BaseModel,
+        desk: PaymentDesk,
+        runtime: Runtime,  # noqa: ARG002 - the line needs neither ids nor wall time
+        host: HostControl | None = None,  # noqa: ARG002 - nothing on this wire asks about the program
+        behaviour: Behaviour | None = None,
+    ) -> Door:
+        """A door that serves this desk, on TCP or on a serial line."""
+        if not isinstance(settings, DoorSettings):
+            raise BridgeError(Code.SETTINGS_INVALID, "these are not the settings of a Concert V3 door")
+        service = TerminalService(desk, settings, behaviour)
+        if settings.serial is not None or settings.pty is not None:
+            return SerialDoor(settings, service)
+        return TcpDoor(settings, service)
+
+
+DOOR: DoorMaker = ConcertV3DoorMaker()

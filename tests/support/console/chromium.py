@@ -1,0 +1,120 @@
+"""A headless Chromium, as people use it: wide or narrow, by day or by night, with or without JavaScript."""
+
+import base64
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.wait import WebDriverWait
+
+PATIENCE: Final = 20.0
+"""Seconds for something to appear on a busy machine; what appears is waited for, never the time."""
+
+OWN_FAULTS: Final = frozenset({"SEVERE", "WARNING"})
+
+
+class Light(StrEnum):
+    """What the computer is set to."""
+
+    LIGHT = "light"
+    DARK = "dark"
+
+
+class Width(StrEnum):
+    """The window: a desktop, or the smallest phone still in use."""
+
+    WIDE = "wide"
+    NARROW = "narrow"
+
+
+SIZES: Final = {Width.WIDE: (1280, 900), Width.NARROW: (360, 740)}
+
+
+class Browser:
+    """One window."""
+
+    def __init__(self, driver: Chrome) -> None:
+        self.driver = driver
+
+    def set(self, light: Light = Light.LIGHT, width: Width = Width.WIDE, scale: int = 1) -> None:
+        """Chooses the colours and the size of the window."""
+        self.command("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": light}])
+        across, down = SIZES[width]
+        self.command(
+            "Emulation.setDeviceMetricsOverride",
+            width=across,
+            height=down,
+            deviceScaleFactor=scale,
+            mobile=width is Width.NARROW,
+        )
+
+    def scripts(self, *, allowed: bool) -> None:
+        """Switches JavaScript of the pages on or off."""
+        self.command("Emulation.setScriptExecutionDisabled", value=not allowed)
+
+    def language(self, tag: str) -> None:
+        """What the browser asks for in Accept-Language."""
+        self.command("Network.enable")
+        self.command("Network.setExtraHTTPHeaders", headers={"Accept-Language": tag})
+
+    def command(self, name: str, **parameters: Any) -> Any:
+        """A command of the DevTools protocol."""
+        return self.driver.execute_cdp_cmd(name, parameters)
+
+    def open(self, address: str) -> None:
+        self.driver.get(address)
+
+    def find(self, selector: str) -> WebElement:
+        """The first element of this CSS selector, once it is there."""
+        return WebDriverWait(self.driver, PATIENCE).until(lambda driver: driver.find_element(By.CSS_SELECTOR, selector))
+
+    def all(self, selector: str) -> list[WebElement]:
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def text(self, selector: str = "main") -> str:
+        return self.find(selector).text
+
+    def until(self, words: str, selector: str = "main") -> None:
+        """Waits until these words stand there."""
+        self.until_true(f"return document.querySelector({selector!r})?.innerText.includes({words!r}) ?? false")
+
+    def until_true(self, script: str) -> None:
+        """Waits until this JavaScript says so."""
+        WebDriverWait(self.driver, PATIENCE).until(lambda driver: driver.execute_script(script))
+
+    def evaluate(self, script: str) -> Any:
+        return self.driver.execute_script(script)
+
+    def picture(self, path: Path, *, whole: bool = True) -> None:
+        """A picture of the page, not only of what fits into the window."""
+        content = self.command("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
+        path.write_bytes(base64.b64decode(content["data"]))
+
+    def faults(self) -> list[str]:
+        """What the browser complained about since the last question: a blocked script, a missing file, a bad style."""
+        log: list[dict[str, Any]] = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
+        return [entry["message"] for entry in log if entry["level"] in OWN_FAULTS]
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A fresh browser without any memory."""
+    found, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    assert found, "chromium is missing: make system"
+    assert driver, "chromedriver is missing: make system"
+    options = ChromeOptions()
+    options.binary_location = found
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    window = Chrome(options=options, service=ChromeService(executable_path=driver))
+    try:
+        yield Browser(window)
+    finally:
+        window.quit()

@@ -1,0 +1,82 @@
+"""Every language says everything: the same keys, the same fields, and a word for whatever the code can name."""
+
+import re
+from pathlib import Path
+from string import Formatter
+from typing import Final
+
+import pytest
+
+from tillbridge.connector import console
+from tillbridge.connector.console.language import CATALOGUES
+from tillbridge.connector.console.pages import NOTICES
+from tillbridge.domain.card import EntryMode
+from tillbridge.domain.cashier_texts import Language
+from tillbridge.domain.operation import Kind, Progress, Stage
+from tillbridge.engine.journal.records import EventType
+from tillbridge.engine.states import Cause
+
+FOLDER: Final = Path(console.__path__[0])
+ENGLISH: Final = CATALOGUES[Language.EN].texts
+KEY: Final = re.compile(r"""["']([a-z_]+(?:\.[a-z_]+)+)["']""")
+NO_KEYS: Final = {"http.response.start", "tillbridge.connector.console"}
+TERMINALS: Final = ("free", "busy_itself", "silent", "unreachable", "unknown")
+SETTLING: Final = ("title", "lead", "recorded", "till", "confirm")
+SAID_OTHERWISE: Final = {EventType.PROGRESS, EventType.OUTCOME, EventType.RESOLVED}
+MADE_UP: Final = {
+    *(f"kind.{kind}" for kind in Kind),
+    *(f"stage.{stage}" for stage in Stage),
+    *(f"progress.{progress}" for progress in Progress),
+    *(f"cause.{cause}" for cause in Cause),
+    *(f"entry.{mode}" for mode in EntryMode),
+    *(f"notice.{notice}" for notice in NOTICES),
+    *(f"terminal.{why}{state}" for why in ("", "why.") for state in TERMINALS),
+    *(f"settle.{part}.{answer}" for part in SETTLING for answer in ("taken", "not_taken")),
+    *(f"error.{kind}{text}" for kind in ("unknown", "form", "refused", "journal", "fault") for text in ("", ".text")),
+    *(f"error.{field}" for field in ("by", "reason")),
+    *(f"event.{event}" for event in EventType if event not in SAID_OTHERWISE),
+    "warning.online_authorization_left_to_terminal",
+}
+"""Keys that the code puts together."""
+
+
+def _written_down() -> set[str]:
+    """The keys that stand in a template or in the code as they are."""
+    sources = [*FOLDER.glob("templates/*.html"), *FOLDER.glob("*.py")]
+    found = {key for path in sources for key in KEY.findall(path.read_text())}
+    return {key for key in found if not key.endswith(".html")} - NO_KEYS
+
+
+def _fields(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+
+
+@pytest.mark.parametrize("language", Language)
+def test_each_language_has_every_text(language: Language) -> None:
+    texts = CATALOGUES[language].texts
+    assert set(texts) == set(ENGLISH)
+    assert [key for key, text in texts.items() if not text.strip() and key != "format.group"] == []
+
+
+@pytest.mark.parametrize("language", Language)
+def test_each_text_takes_the_same_fields(language: Language) -> None:
+    texts = CATALOGUES[language].texts
+    assert {key: _fields(text) for key, text in texts.items()} == {key: _fields(text) for key, text in ENGLISH.items()}
+
+
+def test_whatever_the_pages_say_has_a_text_and_no_text_is_left_over() -> None:
+    assert _written_down() | MADE_UP == set(ENGLISH)
+
+
+@pytest.mark.parametrize("language", [language for language in Language if language is not Language.EN])
+def test_nothing_was_left_in_english(language: Language) -> None:
+    same = {key for key, text in CATALOGUES[language].texts.items() if text == ENGLISH[key]}
+    shared = {"live.on", "column.terminal", "fact.terminal", "terminals.heading", "entry.contact"}
+    assert {key for key in same if not key.startswith("format.")} <= shared
+
+
+def test_a_field_is_filled_in_and_a_missing_key_is_an_error() -> None:
+    words = CATALOGUES[Language.CS]
+    assert words("payment.order", order="47") == "Objednávka 47"
+    with pytest.raises(KeyError):
+        words("payment.nothing")
