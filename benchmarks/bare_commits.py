@@ -11,8 +11,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final
 
-import uvloop
-
 from tillbridge.domain.money import Money, currency
 from tillbridge.domain.operation import Kind, Progress, Stage
 from tillbridge.domain.outcome import Approved
@@ -84,7 +82,7 @@ async def _open(folder: Path) -> Bare:
 
 def main() -> None:
     """See the module."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner() as runner:
         bare = runner.run(_open(Path(sys.argv[1])))
         for line in sys.stdin:
             print(json.dumps(runner.run(_pairs(bare, int(line)))), flush=True)

@@ -17,6 +17,8 @@ from benchmarks.programs import Program, program
 
 TILLBRIDGE: Final = (sys.executable, "-m", "tillbridge")
 READY: Final = "ready"
+LAST_WORDS: Final = 2000
+"""Characters of its log that are shown when it does not start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,11 @@ def bridge(folder: Path, terminals: Sequence[dict[str, Any]]) -> Iterator[Bridge
     """The connector with these terminals and one HiPay door, ready, for the time of the block."""
     till_port = free_port()
     command = [*TILLBRIDGE, "connector", "run", "--config", _settings(folder, terminals, till_port)]
+    log = folder / "connector.log"
     begin = perf_counter()
-    with (folder / "connector.log").open("a") as errors, program(command, errors=errors.fileno()) as started:
-        started.hear_until(READY)
+    with log.open("a") as errors, program(command, errors=errors.fileno()) as started:
+        try:
+            started.hear_until(READY)
+        except RuntimeError as error:
+            raise RuntimeError(f"{error}: {log.read_text()[-LAST_WORDS:]}") from error
         yield Bridge(started, till_port, perf_counter() - begin)

@@ -25,11 +25,13 @@ def _round(client: Program, payments: int) -> dict[str, float]:
     return taken
 
 
-def _figure(name: str, what: str, over: list[float], under: list[float], opening: float) -> Figure:
+def _figure(what: str, over: list[float], under: list[float], opening: float) -> Figure:
     spread = Spread.of(ratios(over, under))
     ours, theirs = (1e6 * Spread.of(side).median for side in (over, under))
     detail = f"{spread}; {ours:.0f} us over {theirs:.0f} us, of which it opens the port for {1e6 * opening:.0f} us"
-    return Figure("driver_alone", f"driver alone, {what} per payment, over pypostelium", spread.median, "x", GOAL, detail)
+    return Figure(
+        "driver_alone", f"driver alone, {what} per payment, over pypostelium", spread.median, "x", GOAL, detail
+    )
 
 
 def _compare(bench: Bench, peer: Path) -> Iterator[Figure]:
@@ -46,7 +48,7 @@ def _compare(bench: Bench, peer: Path) -> Iterator[Figure]:
         raise RuntimeError(f"the terminal saw {went_through} whole payments")
     for measure, what in (("wall", "time"), ("cpu", "processor time")):
         over, under = ([side[measure] for side in sides] for sides in zip(*results, strict=True))
-        yield _figure("driver_alone", what, over, under, opening[measure])
+        yield _figure(what, over, under, opening[measure])
 
 
 def measure(bench: Bench) -> Iterator[Figure]:

@@ -6,7 +6,6 @@
 import asyncio
 import sys
 
-import uvloop
 from argon2 import PasswordHasher
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -54,4 +53,4 @@ async def _serve() -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(_serve())
+    asyncio.run(_serve())

@@ -1,20 +1,21 @@
-"""The p99 of a payment on a journal with a million payments of history, over the p99 with a thousand.
+"""The p99 of a payment on a journal with a million payments of history, over the p99 with a thousand; and the start.
 
 Engine and journal alone, on the loop of the connector: the terminal approves at once and there is no HTTP, so that
-whatever history costs is not hidden behind something larger. The two journals take turns payment by payment.
+whatever history costs is not hidden behind something larger. The two journals take turns payment by payment. The start
+is the whole connector's, from its command to the line that says "ready".
 """
 
-import shutil
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import Final
 
-import uvloop
-
+from benchmarks.bridge import bridge, over_serial
 from benchmarks.figures import Bench, Figure
 from benchmarks.filled_journal import fill
+from benchmarks.programs import own, program
 from benchmarks.prompt_terminal import PromptTerminal
 from benchmarks.rounds import Spread, percentile
 from tillbridge.domain.money import Money, currency
@@ -31,9 +32,13 @@ ROUNDS: Final = 9
 PAYMENTS: Final = 400
 """Per round and journal: the four slowest of them are beyond the 99th percentile."""
 
+STARTS: Final = 5
 PATIENCE: Final = 30.0
 GOAL: Final = 1.2
+READY_GOAL: Final = 2.0
+"""Seconds."""
 
+DATA: Final = "data"
 TERMINAL: Final = "counter"
 DOOR: Final = "hipay"
 CALLER: Final = "hipay:log"
@@ -81,14 +86,25 @@ async def _rounds(long: Path, short: Path, rounds: int, payments: int) -> list[t
     return results[1:]
 
 
+def _starts(shop: Path, number: int) -> Spread:
+    """Seconds until the connector of this folder is ready."""
+    with program(own("wire_terminal", shop / "terminal")) as terminal:
+        entries = [over_serial(TERMINAL, terminal.hear())]
+        seconds = []
+        for _ in range(number):
+            with bridge(shop, entries) as connector:
+                seconds.append(connector.ready_after)
+    return Spread.of(seconds)
+
+
 def measure(bench: Bench) -> Iterator[Figure]:
     """See the module."""
     history = bench.choose(LONG, 20_000)
     long, short = bench.folder / "long", bench.folder / "short"
-    rows = fill(long, history, terminal=TERMINAL, door=DOOR, caller=CALLER)
-    fill(short, SHORT, terminal=TERMINAL, door=DOOR, caller=CALLER)
+    rows = fill(long / DATA, history, terminal=TERMINAL, door=DOOR, caller=CALLER)
+    fill(short / DATA, SHORT, terminal=TERMINAL, door=DOOR, caller=CALLER)
     turns, payments = bench.choose(ROUNDS, 2), bench.choose(PAYMENTS, 20)
-    results = uvloop.run(_rounds(long, short, turns, payments))
+    results = asyncio.run(_rounds(long / DATA, short / DATA, turns, payments))
     pairs = [(percentile(old, 0.99), percentile(young, 0.99)) for old, young in results]
     spread = Spread.of([old / young for old, young in pairs])
     middle = Spread.of([percentile(old, 0.5) / percentile(young, 0.5) for old, young in results])
@@ -101,5 +117,6 @@ def measure(bench: Bench) -> Iterator[Figure]:
         GOAL,
         f"{spread}; p99 {p99[0]:.2f} ms over {p99[1]:.2f} ms; p50 {middle.median:.2f} x",
     )
-    shutil.rmtree(long)
-    shutil.rmtree(short)
+    ready, usual = (_starts(shop, bench.choose(STARTS, 1)) for shop in (long, short))
+    detail = f"{ready}; with {SHORT:,} payments {usual.median:.2f} s"
+    yield Figure("history", f"ready with {history:,} payments of history", ready.median, "s", READY_GOAL, detail)

@@ -5,7 +5,7 @@ import socket
 from base64 import b64encode
 from dataclasses import dataclass
 from time import monotonic_ns
-from typing import Any, Final
+from typing import Any, Final, Self
 
 LOGIN: Final = "log"
 PASSWORD: Final = "pwd"  # noqa: S105 - it guards a terminal that takes no money
@@ -39,7 +39,7 @@ class HttpTill:
         self._nagle = nagle
         self._socket: socket.socket | None = None
 
-    def __enter__(self) -> "HttpTill":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

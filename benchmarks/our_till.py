@@ -9,8 +9,6 @@ import json
 import sys
 from time import perf_counter, process_time
 
-import uvloop
-
 from tillbridge.domain.money import Money, currency
 from tillbridge.domain.operation import Kind, Operation, Progress
 from tillbridge.domain.outcome import Approved, Outcome
@@ -54,7 +52,7 @@ async def round_of(port: str, payments: int) -> dict[str, float]:
 
 def main() -> None:
     """See the module."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner() as runner:
         for line in sys.stdin:
             print(json.dumps(runner.run(round_of(sys.argv[1], int(line)))), flush=True)
 

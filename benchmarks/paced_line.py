@@ -74,7 +74,8 @@ def _rounds(bench: Bench) -> list[tuple[float, float]]:
     with program([*simulate, bridged]) as first, program([*simulate, bare]) as second:
         for simulator, link in ((first, bridged), (second, bare)):
             simulator.hear_until(str(link))
-        with bridge(bench.folder, [over_serial("counter", bridged)]) as connector, HttpTill(connector.till_port) as till:
+        terminals = [over_serial("counter", bridged)]
+        with bridge(bench.folder, terminals) as connector, HttpTill(connector.till_port) as till:
             raw, numbers = RawTill(bare), count()
 
             def through_bridge() -> float:

@@ -58,9 +58,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
             "on a connection of its own": (HttpTill(port), False),
             "on a kept connection, head and body apart": (HttpTill(port, pieces=2, nagle=True), True),
         }
-        ways = {
-            way: _contender(till, numbers, payments, keep=keep) for way, (till, keep) in tills.items()
-        }
+        ways = {way: _contender(till, numbers, payments, keep=keep) for way, (till, keep) in tills.items()}
         _contender(HttpTill(port), numbers, bench.choose(WARM_UP, 5), keep=True)()
         results = list(in_turns(rounds, list(ways.values())))
     for place, way in enumerate(ways):

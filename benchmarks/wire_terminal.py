@@ -18,6 +18,7 @@ ENQ: Final = b"\x05"
 ACK: Final = b"\x06"
 NAK: Final = b"\x15"
 EOT: Final = b"\x04"
+STX: Final = 0x02
 ETX: Final = 0x03
 E_LENGTH: Final = 26
 FRAMING: Final = 3
@@ -27,7 +28,7 @@ FRAMING: Final = 3
 def read_frame(line: int) -> bytes:
     """What comes up to and including the byte after ETX, or a single control byte."""
     heard = os.read(line, 256)
-    while heard[0] == 2 and (len(heard) < FRAMING or heard[-2] != ETX):  # noqa: PLR2004 - STX
+    while heard[0] == STX and (len(heard) < FRAMING or heard[-2] != ETX):
         heard += os.read(line, 256)
     return heard
 
@@ -45,7 +46,7 @@ def session(line: int) -> bool:
         return False
     os.write(line, ACK)
     frame = read_frame(line)
-    if frame[0] != 2:  # noqa: PLR2004 - STX
+    if frame[0] != STX:
         return False
     if reduce(xor, frame[1:]) != 0:
         os.write(line, NAK)

@@ -1,18 +1,11 @@
-"""What the tests of lines share: a protocol that writes down what it hears, and the loops that a line must work on."""
+"""What the tests of lines share: protocols that write down what they hear, or send it back."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any, Final, cast
-
-import pytest
-import uvloop
+from collections.abc import Callable
+from typing import Final, cast
 
 PATIENCE: Final = 10.0
 """Real seconds until a test of a real line counts as failed; everything in them takes milliseconds."""
-
-Run = Callable[[Coroutine[Any, Any, None]], None]
-
-on_each_loop = pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
 
 
 class Recorder(asyncio.Protocol):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.lines import PATIENCE, Recorder, Run, on_each_loop
+from tests.lines import PATIENCE, Recorder
 from tests.support.concert_frames import MASKED_PAN, REFERENCE_REQUEST
 from tests.support.concert_v2 import Journal, Switches, money_taken, operation, told_to_till
 from tillbridge.domain.errors import BridgeError, Code
@@ -62,9 +62,14 @@ async def serving(
         task.cancel()
 
 
+async def until_told(line: Line, told: list[bool | None]) -> None:
+    """Waits until the door says so of its tills."""
+    while told_to_till(line.desk) != told:
+        await asyncio.sleep(0.005)
+
+
 @WIRES
-@on_each_loop
-def test_sales_one_behind_the_other(run: Run, wire: str, tmp_path: Path) -> None:
+def test_sales_one_behind_the_other(wire: str, tmp_path: Path) -> None:
     async def main() -> None:
         async with serving(wire, tmp_path) as line:
             terminal = line.terminal(ask_card_report=True)
@@ -78,29 +83,27 @@ def test_sales_one_behind_the_other(run: Run, wire: str, tmp_path: Path) -> None
                 assert journal.outcomes == [outcome]
             await terminal.close()
             assert money_taken(line.desk) == 20 * 1250
-            assert told_to_till(line.desk) == [True] * 20
+            await until_told(line, [True] * 20)
 
-    run(main())
+    asyncio.run(main())
 
 
 @WIRES
-@on_each_loop
-def test_a_reply_that_comes_byte_by_byte(run: Run, wire: str, tmp_path: Path) -> None:
+def test_a_reply_that_comes_byte_by_byte(wire: str, tmp_path: Path) -> None:
     async def main() -> None:
         async with serving(wire, tmp_path, {Fault.BYTE_BY_BYTE: 1}) as line:
             terminal = line.terminal()
             assert isinstance(await terminal.perform(operation(), Journal()), Approved)
             await terminal.close()
 
-    run(main())
+    asyncio.run(main())
 
 
 @WIRES
 @pytest.mark.parametrize(
     "fault", [Fault.DROP_ON_REQUEST, Fault.DROP_BEFORE_ANSWER, Fault.DROP_IN_ANSWER, Fault.DROP_LAST_BYTE], ids=str
 )
-@on_each_loop
-def test_a_line_that_dies_leaves_doubt_and_works_again(run: Run, wire: str, fault: Fault, tmp_path: Path) -> None:
+def test_a_line_that_dies_leaves_doubt_and_works_again(wire: str, fault: Fault, tmp_path: Path) -> None:
     async def main() -> None:
         async with serving(wire, tmp_path, {fault: 1}) as line:
             terminal = line.terminal()
@@ -112,12 +115,11 @@ def test_a_line_that_dies_leaves_doubt_and_works_again(run: Run, wire: str, faul
             assert isinstance(again, Approved)
             await terminal.close()
 
-    run(main())
+    asyncio.run(main())
 
 
 @WIRES
-@on_each_loop
-def test_a_late_reply_is_heard_on_an_idle_line(run: Run, wire: str, tmp_path: Path) -> None:
+def test_a_late_reply_is_heard_on_an_idle_line(wire: str, tmp_path: Path) -> None:
     async def main() -> None:
         async with serving(wire, tmp_path, {Fault.SILENT_AFTER_FRAME: 1}, delay=0.6) as line:
             terminal = line.terminal()
@@ -127,17 +129,14 @@ def test_a_late_reply_is_heard_on_an_idle_line(run: Run, wire: str, tmp_path: Pa
             assert isinstance(result.outcome, Approved)
             async with asyncio.TaskGroup() as group:
                 asking = group.create_task(anext(late, None))
-                while told_to_till(line.desk) == [None]:
-                    await asyncio.sleep(0.01)
+                await until_told(line, [True])
                 await terminal.close()
                 assert await asking is None
-            assert told_to_till(line.desk) == [True]
 
-    run(main())
+    asyncio.run(main())
 
 
-@on_each_loop
-def test_a_busy_terminal_is_silent(run: Run, tmp_path: Path) -> None:
+def test_a_busy_terminal_is_silent(tmp_path: Path) -> None:
     async def main() -> None:
         async with serving("pty", tmp_path, {Fault.BUSY: 10}) as line:
             terminal = line.terminal()
@@ -147,7 +146,7 @@ def test_a_busy_terminal_is_silent(run: Run, tmp_path: Path) -> None:
             await terminal.close()
             assert not line.desk.ledger.rows
 
-    run(main())
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize(
@@ -158,10 +157,7 @@ def test_a_busy_terminal_is_silent(run: Run, tmp_path: Path) -> None:
     ],
     ids=["serial", "tcp"],
 )
-@on_each_loop
-def test_no_line_is_told_plainly_and_nothing_is_journalled(
-    run: Run, settings: dict[str, Any], reason: NotStartedReason
-) -> None:
+def test_no_line_is_told_plainly_and_nothing_is_journalled(settings: dict[str, Any], reason: NotStartedReason) -> None:
     async def main() -> None:
         terminal = DRIVER.connect(DRIVER.settings.model_validate(settings), Runtime())
         journal = Journal()
@@ -173,11 +169,10 @@ def test_no_line_is_told_plainly_and_nothing_is_journalled(
         assert (await terminal.health()).state is HealthState.UNREACHABLE
         await terminal.close()
 
-    run(main())
+    asyncio.run(main())
 
 
-@on_each_loop
-def test_the_door_writes_a_reply_in_one_go_for_tills_that_read_once(run: Run, tmp_path: Path) -> None:
+def test_the_door_writes_a_reply_in_one_go_for_tills_that_read_once(tmp_path: Path) -> None:
     """A till with blocking reads of a fixed length, in a thread: what the field is full of."""
 
     def sell(port: str) -> list[bytes]:
@@ -198,11 +193,10 @@ def test_the_door_writes_a_reply_in_one_go_for_tills_that_read_once(run: Run, tm
             assert (ack, taken, enq, eot) == (b"\x06", b"\x06", b"\x05", b"\x04")
             assert (len(reply), reply[:4]) == (28, b"\x02010")
 
-    run(main())
+    asyncio.run(main())
 
 
-@on_each_loop
-def test_two_tills_share_one_terminal_over_tcp(run: Run, tmp_path: Path) -> None:
+def test_two_tills_share_one_terminal_over_tcp(tmp_path: Path) -> None:
     async def main() -> None:
         async with serving("tcp", tmp_path, delay=0.2) as line:
             one, other = line.terminal(), line.terminal()
@@ -215,11 +209,10 @@ def test_two_tills_share_one_terminal_over_tcp(run: Run, tmp_path: Path) -> None
             await one.close()
             await other.close()
 
-    run(main())
+    asyncio.run(main())
 
 
-@on_each_loop
-def test_a_taken_address_is_named(run: Run, tmp_path: Path) -> None:
+def test_a_taken_address_is_named(tmp_path: Path) -> None:
     async def main() -> None:
         async with serving("tcp", tmp_path) as line:
             port = int(line.address.rpartition(":")[2])
@@ -234,11 +227,10 @@ def test_a_taken_address_is_named(run: Run, tmp_path: Path) -> None:
             await door.serve(lambda: None)
         assert file.read_text() == "mine"
 
-    run(main())
+    asyncio.run(main())
 
 
-@on_each_loop
-def test_a_door_that_stops_takes_its_line_away(run: Run, tmp_path: Path) -> None:
+def test_a_door_that_stops_takes_its_line_away(tmp_path: Path) -> None:
     async def main() -> None:
         async with serving("pty", tmp_path):
             assert (tmp_path / "terminal").is_symlink()
@@ -248,4 +240,4 @@ def test_a_door_that_stops_takes_its_line_away(run: Run, tmp_path: Path) -> None
             _, till = await connect_tcp("127.0.0.1", port, Recorder)
         await till.until_lost()
 
-    run(main())
+    asyncio.run(main())

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.lines import PATIENCE, Run, on_each_loop
+from tests.lines import PATIENCE
 from tests.support.concert_v3 import TWELVE_FIFTY, Journal, money_taken, operation, told_to_till
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.outcome import Approved, DoubtReason, InDoubt, NotStarted, NotStartedReason
@@ -63,8 +63,7 @@ async def _till(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWrite
     return await asyncio.open_connection("127.0.0.1", _port(address))
 
 
-@on_each_loop
-def test_sales_over_the_loopback(run: Run) -> None:
+def test_sales_over_the_loopback() -> None:
     async def main() -> None:
         desk = VirtualTerminal()
         async with served(desk) as address:
@@ -82,11 +81,10 @@ def test_sales_over_the_loopback(run: Run) -> None:
             assert money_taken(desk) == 3 * 1250
             await terminal.close()
 
-    run(main())
+    asyncio.run(main())
 
 
-@on_each_loop
-def test_a_till_that_reads_until_the_close(run: Run) -> None:
+def test_a_till_that_reads_until_the_close() -> None:
     async def main() -> None:
         desk = VirtualTerminal()
         async with served(desk) as address:
@@ -98,12 +96,11 @@ def test_a_till_that_reads_until_the_close(run: Run) -> None:
             writer.close()
             await _until(lambda: told_to_till(desk) == [True])
 
-    run(main())
+    asyncio.run(main())
 
 
-@on_each_loop
 @pytest.mark.parametrize("leaves", ["closes", "resets"])
-def test_a_till_that_is_gone_before_the_answer(run: Run, leaves: str) -> None:
+def test_a_till_that_is_gone_before_the_answer(leaves: str) -> None:
     async def main() -> None:
         desk = VirtualTerminal(delay=0.3)
         async with served(desk) as address:
@@ -118,11 +115,10 @@ def test_a_till_that_is_gone_before_the_answer(run: Run, leaves: str) -> None:
             await _until(lambda: told_to_till(desk) == [False])
             assert money_taken(desk) == 1250
 
-    run(main())
+    asyncio.run(main())
 
 
-@on_each_loop
-def test_a_till_that_closes_without_reading_its_answer(run: Run) -> None:
+def test_a_till_that_closes_without_reading_its_answer() -> None:
     async def main() -> None:
         desk = VirtualTerminal()
         async with served(desk) as address:
@@ -133,12 +129,11 @@ def test_a_till_that_closes_without_reading_its_answer(run: Run) -> None:
                 await asyncio.sleep(0.1)
             await _until(lambda: told_to_till(desk) == [False])
 
-    run(main())
+    asyncio.run(main())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there a system says what was acknowledged")
-@on_each_loop
-def test_the_next_sale_does_not_wait_for_a_till_that_keeps_its_connection(run: Run) -> None:
+def test_the_next_sale_does_not_wait_for_a_till_that_keeps_its_connection() -> None:
     async def main() -> None:
         desk = VirtualTerminal()
         async with served(desk) as address:
@@ -155,7 +150,7 @@ def test_the_next_sale_does_not_wait_for_a_till_that_keeps_its_connection(run: R
             second.close()
             await _until(lambda: told_to_till(desk) == [True, True])
 
-    run(main())
+    asyncio.run(main())
 
 
 def test_many_tills_at_once_take_one_payment_at_a_time() -> None:

@@ -12,9 +12,10 @@ import pytest
 
 from tests.integration.web import Client, connected
 from tests.lines import PATIENCE
-from tests.unit.hipay.till import basic, settings
+from tests.unit.hipay.till import Watched, basic, settings
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.protocols import hipay
+from tillbridge.protocols.contract import PaymentDesk
 from tillbridge.protocols.hipay.door import HipayDoor
 from tillbridge.runtime.effects import Runtime
 from tillbridge.transports.guard import MAX_BODY
@@ -51,11 +52,13 @@ class Shop:
 
 
 @asynccontextmanager
-async def shop(*, simulated: bool = False, **different: Any) -> AsyncIterator[Shop]:
+async def shop(
+    *, simulated: bool = False, wrap: Callable[[PaymentDesk], PaymentDesk] = lambda desk: desk, **different: Any
+) -> AsyncIterator[Shop]:
     runtime = Runtime()
     terminal = VirtualTerminal(runtime=runtime)
     behaviour = ScriptedBehaviour(terminal) if simulated else None
-    door = HipayDoor(settings(host="127.0.0.1", port=0, **different), terminal, runtime, behaviour=behaviour)
+    door = HipayDoor(settings(host="127.0.0.1", port=0, **different), wrap(terminal), runtime, behaviour=behaviour)
     ready = asyncio.Event()
 
     async def serve() -> None:
@@ -200,6 +203,20 @@ async def test_a_wrong_password_is_refused_before_the_body_is_read() -> None:
         reply = await client.ask("POST /order HTTP/1.1", b'{"amount": 1}', [wrong])
         assert reply.status == 401
         assert len(opened.terminal.ledger.rows) == 0
+
+
+async def test_a_fault_that_nobody_expected_is_answered_and_the_door_goes_on() -> None:
+    def failing(desk: PaymentDesk) -> PaymentDesk:
+        watched = Watched(desk)
+        watched.broken["find_order"] = RuntimeError("boom")
+        return watched
+
+    async with shop(wrap=failing) as opened, till(opened) as session:
+        reply = await session.get("/order/A")
+        body = await reply.json()
+        assert (reply.status, body["code"], body["money_moved"]) == (500, "internal", "unknown")
+        assert "boom" not in await reply.text()
+        assert (await (await session.post("/order", json={"amount": 1})).json())["paymentStatus"] == "SUCCESS"
 
 
 # ---------------------------------------------------------------- a simulator on a bad line

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lines import Recorder, Run, on_each_loop
+from tests.lines import Recorder
 from tillbridge.transports.errors import LineUnavailable
 from tillbridge.transports.pty_line import MAX_UNSENT, PtyLine
 
@@ -38,8 +38,7 @@ def test_both_sides_are_raw_before_anybody_opens_the_line() -> None:
     line.close()
 
 
-@on_each_loop
-def test_nothing_is_heard_when_a_till_closes_the_line(run: Run) -> None:
+def test_nothing_is_heard_when_a_till_closes_the_line() -> None:
     async def main() -> None:
         line = PtyLine()
         _, terminal = await line.connect(Recorder)
@@ -53,7 +52,7 @@ def test_nothing_is_heard_when_a_till_closes_the_line(run: Run) -> None:
         await terminal.until_lost()
         assert terminal.error is None
 
-    run(main())
+    asyncio.run(main())
 
 
 def test_a_connection_can_end_and_another_begin_on_the_same_line() -> None:
@@ -77,8 +76,7 @@ def test_a_connection_can_end_and_another_begin_on_the_same_line() -> None:
     asyncio.run(main())
 
 
-@on_each_loop
-def test_what_nobody_reads_is_kept_up_to_a_bound_and_then_lost(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_nobody_reads_is_kept_up_to_a_bound_and_then_lost(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         line = PtyLine()
         _, terminal = await line.connect(Recorder)
@@ -96,12 +94,11 @@ def test_what_nobody_reads_is_kept_up_to_a_bound_and_then_lost(run: Run, caplog:
         line.close()
 
     caplog.set_level(logging.WARNING)
-    run(main())
+    asyncio.run(main())
     assert "bytes are lost" in caplog.text
 
 
-@on_each_loop
-def test_closing_lets_out_what_was_written(run: Run) -> None:
+def test_closing_lets_out_what_was_written() -> None:
     whole = bytes(range(256)) * 100
 
     async def main() -> None:
@@ -122,11 +119,10 @@ def test_closing_lets_out_what_was_written(run: Run) -> None:
         os.close(slave)
         line.close()
 
-    run(main())
+    asyncio.run(main())
 
 
-@on_each_loop
-def test_a_paused_reader_gets_the_rest_later(run: Run) -> None:
+def test_a_paused_reader_gets_the_rest_later() -> None:
     async def main() -> None:
         line = PtyLine()
         transport, terminal = await line.connect(Recorder)
@@ -142,7 +138,7 @@ def test_a_paused_reader_gets_the_rest_later(run: Run) -> None:
         os.close(slave)
         line.close()
 
-    run(main())
+    asyncio.run(main())
 
 
 def test_no_descriptor_is_left_behind() -> None:

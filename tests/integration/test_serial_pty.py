@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import serialx
 
-from tests.lines import Recorder, Run, on_each_loop
+from tests.lines import Recorder
 from tillbridge.transports import serial_line
 from tillbridge.transports.errors import LineUnavailable
 from tillbridge.transports.pty_line import PtyLine
@@ -48,8 +48,7 @@ async def _close(till: Recorder) -> None:
     await till.until_lost()
 
 
-@on_each_loop
-def test_every_byte_passes_unchanged_in_both_directions(run: Run) -> None:
+def test_every_byte_passes_unchanged_in_both_directions() -> None:
     async def main() -> None:
         with _pty() as line:
             terminal, till = await _both(line)
@@ -63,11 +62,10 @@ def test_every_byte_passes_unchanged_in_both_directions(run: Run) -> None:
             await _close(till)
             assert till.error is None
 
-    run(main())
+    asyncio.run(main())
 
 
-@on_each_loop
-def test_more_than_the_kernel_keeps_passes_in_both_directions(run: Run) -> None:
+def test_more_than_the_kernel_keeps_passes_in_both_directions() -> None:
     whole = b"".join(number.to_bytes(4, "big") for number in range(16_000))
 
     async def main() -> None:
@@ -80,7 +78,7 @@ def test_more_than_the_kernel_keeps_passes_in_both_directions(run: Run) -> None:
             assert (till.received, terminal.received) == (whole, whole)
             await _close(till)
 
-    run(main())
+    asyncio.run(main())
 
 
 def test_the_master_side_outlives_tills_that_come_and_go() -> None:

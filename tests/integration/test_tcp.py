@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from tests.lines import Echo, Recorder, Run, on_each_loop
+from tests.lines import Echo, Recorder
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.transports.errors import LineUnavailable
 from tillbridge.transports.hostile import Hostility, hostile
@@ -20,8 +20,7 @@ async def _close(*clients: Recorder) -> None:
         await client.until_lost()
 
 
-@on_each_loop
-def test_bytes_go_there_and_back(run: Run) -> None:
+def test_bytes_go_there_and_back() -> None:
     async def main() -> None:
         async with await listen_tcp("127.0.0.1", 0, Echo) as server:
             _, till = await connect_tcp("127.0.0.1", bound_port(server), Recorder, 5)
@@ -30,11 +29,10 @@ def test_bytes_go_there_and_back(run: Run) -> None:
             assert till.received == bytes(range(256))
             await _close(till)
 
-    run(main())
+    asyncio.run(main())
 
 
-@on_each_loop
-def test_small_frames_leave_at_once_on_both_sides(run: Run) -> None:
+def test_small_frames_leave_at_once_on_both_sides() -> None:
     async def main() -> None:
         accepted = Recorder()
         async with await listen_tcp("127.0.0.1", 0, lambda: accepted) as server:
@@ -48,7 +46,7 @@ def test_small_frames_leave_at_once_on_both_sides(run: Run) -> None:
             await _close(till)
             await accepted.until_lost()
 
-    run(main())
+    asyncio.run(main())
 
 
 def test_a_port_that_is_taken_is_named() -> None:
@@ -129,16 +127,44 @@ def test_a_terminal_that_does_not_answer_is_given_up_in_time() -> None:
     asyncio.run(main())
 
 
-def test_a_name_with_several_addresses_is_served_on_one_port() -> None:
-    async def main() -> None:
-        sockets, address = await bind("localhost", 0)
-        assert {one.getsockname()[1] for one in sockets} == {address.port}
-        for one in sockets:
-            one.close()
-        async with await listen_tcp("localhost", 0, Echo) as server:
-            assert server.sockets[0].getsockname()[0] == "127.0.0.1"
+def _resolve(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+    """Lets the system know a name with these addresses, as /etc/hosts would."""
 
-    asyncio.run(main())
+    async def known(*_: object, **__: object) -> list[tuple[object, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (one, 0)) for one in addresses]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", known)
+
+
+async def test_a_name_with_several_addresses_is_served_on_all_with_one_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    _resolve(monkeypatch, "127.0.0.1", "127.0.0.2")
+    sockets, address = await bind("till", 0)
+    assert [one.getsockname() for one in sockets] == [("127.0.0.1", address.port), ("127.0.0.2", address.port)]
+    for one in sockets:
+        one.close()
+
+
+async def test_a_line_listens_on_the_first_address_of_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    _resolve(monkeypatch, "127.0.0.1", "127.0.0.2")
+    async with await listen_tcp("till", 0, Echo) as server:
+        assert [one.getsockname() for one in server.sockets] == [("127.0.0.1", bound_port(server))]
+        with socket.socket() as other:
+            other.bind(("127.0.0.2", bound_port(server)))
+
+
+async def test_an_address_that_this_computer_does_not_have_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    _resolve(monkeypatch, "198.51.100.7", "127.0.0.1")
+    async with await listen_tcp("till", 0, Echo) as server:
+        assert [one.getsockname() for one in server.sockets] == [("127.0.0.1", bound_port(server))]
+
+
+async def test_one_taken_address_of_a_name_is_enough_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with await listen_tcp("127.0.0.2", 0, Echo) as server:
+        _resolve(monkeypatch, "127.0.0.1", "127.0.0.2")
+        with pytest.raises(BridgeError, match=f"another program already listens on till:{bound_port(server)}"):
+            await bind("till", bound_port(server))
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", bound_port(server)))
 
 
 def test_a_line_that_dies_after_each_byte_delivers_exactly_those_before_it() -> None:

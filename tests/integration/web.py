@@ -74,7 +74,8 @@ async def connected(address: BoundAddress) -> AsyncIterator[Client]:
 
 
 class Application:
-    """`/` says how long the body was, `/line` how its socket is set; `/wait` answers and `/stream` ends after `go`."""
+    """`/` says how long the body was, `/line` how its socket is set and `/head` how it is before the body has come;
+    `/wait` answers and `/stream` ends after `go`."""
 
     def __init__(self) -> None:
         self.go = asyncio.Event()
@@ -88,7 +89,7 @@ class Application:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
-        paths: dict[str, App] = {"/stream": self._stream, "/wait": self._wait, "/line": self._line}
+        paths: dict[str, App] = {"/stream": self._stream, "/wait": self._wait, "/line": self._line, "/head": self._head}
         try:
             await paths.get(scope["path"], self._size)(scope, receive, send)
         finally:
@@ -133,6 +134,14 @@ class Application:
         self.waiting.set()
         await self.go.wait()
         await answer(send, (200, [], b"waited for"))
+
+    async def _head(self, scope: Scope, receive: Receive, send: Send) -> None:
+        line = line_of(scope)
+        assert line is not None
+        quick = line.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK)
+        self.waiting.set()
+        await receive()
+        await answer(send, (200, [], b"acknowledged at once" if quick else b"acknowledged when it is convenient"))
 
     async def _line(self, scope: Scope, receive: Receive, send: Send) -> None:
         del receive

@@ -48,6 +48,7 @@ class Counter:
     terminal_port: int
     native_port: int = field(default_factory=free_port)
     running: list[Program] = field(default_factory=list)
+    started: list[asyncio.subprocess.Process] = field(default_factory=list)
 
     @property
     def data(self) -> Path:
@@ -71,21 +72,17 @@ class Counter:
         ours = {"XDG_RUNTIME_DIR": str(self.folder), "COLUMNS": "200", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
         return {name: value for name, value in os.environ.items() if name not in unset} | ours
 
-    def write_settings(self, **different: Any) -> None:
-        """Writes the settings file, with whatever is `different`."""
-        usual = {
+    def write_settings(self, *, doors: Sequence[object] = (), **terminal: object) -> None:
+        """Writes the settings file, with what is different about the terminal."""
+        line = {"host": "127.0.0.1", "port": self.terminal_port} | terminal
+        settings = {
             "data": "data",
             "console": {"port": self.native_port},
             "engine": {"probe_seconds": 0},
-            "terminals": [
-                {
-                    "name": "counter",
-                    "driver": "concert-v3",
-                    "settings": {"host": "127.0.0.1", "port": self.terminal_port},
-                }
-            ],
+            "terminals": [{"name": "counter", "driver": "concert-v3", "settings": line}],
+            "doors": list(doors),
         }
-        self.settings.write_text(yaml.safe_dump(usual | different, sort_keys=False))
+        self.settings.write_text(yaml.safe_dump(settings, sort_keys=False))
 
     async def open(self) -> Program:
         """Starts the connector and waits until it takes payments."""
@@ -103,7 +100,7 @@ class Counter:
 
     async def start(self, *arguments: str) -> asyncio.subprocess.Process:
         """Starts `tillbridge` with these arguments."""
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             str(TILLBRIDGE),
             *arguments,
             stdin=asyncio.subprocess.PIPE,
@@ -112,6 +109,18 @@ class Counter:
             env=self.environment,
             cwd=self.folder,
         )
+        self.started.append(process)
+        return process
+
+    async def end(self) -> None:
+        """Nothing that was started here is left."""
+        for program in self.running:
+            program.kill()
+            await program.gone()
+        for process in self.started:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.communicate()
 
     def wait_by_hand(self) -> None:
         """From now on every payment waits for `present_card`."""
@@ -183,9 +192,7 @@ async def counter(folder: Path, *, delay: float = 0.0) -> AsyncIterator[Counter]
             try:
                 yield place
             finally:
-                for program in place.running:
-                    program.kill()
-                    await program.gone()
+                await place.end()
                 serving.cancel()
     finally:
         terminal.ledger.close()

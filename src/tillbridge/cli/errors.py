@@ -17,6 +17,10 @@ DEBUG: Final = "TILLBRIDGE_DEBUG"
 """Set to anything, a fault of our own shows where it came from."""
 
 
+class WrongWord(BridgeError):
+    """Something on the command line is wrong: a fault of its usage, wherever it is found. `place` is the option."""
+
+
 class Commands(TyperGroup):
     """The group of all commands: errors end here."""
 
@@ -37,7 +41,10 @@ def told(code: Exit = Exit.FAILED) -> Iterator[None]:
         found = bridge_error(error)
         if found is not None:
             say(found)
-            raise typer.Exit(code) from None
+            raise typer.Exit(Exit.USAGE if isinstance(found, WrongWord) else code) from None
+        if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("tillbridge"):
+            complain(f"this needs {error.name}: pip install 'tillbridge[connector]'")
+            raise typer.Exit(Exit.FAILED) from None
         if os.environ.get(DEBUG):
             raise
         # Only the kind of it is shown: an exception's text may quote what nobody should read.

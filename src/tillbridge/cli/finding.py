@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Final
 
 from tillbridge.cli.desks import Desk
-from tillbridge.cli.local_desk import LocalDesk
 from tillbridge.cli.places import Where
-from tillbridge.cli.remote_desk import remote_desk
 from tillbridge.connector.folder import LOCK_FILE, Address, DataFolder, owned
 from tillbridge.connector.settings import Configured, ConnectorSettings
 from tillbridge.connector.settings_file import load_settings
 from tillbridge.connector.whereabouts import noted_folders
 from tillbridge.connector.wiring import set_up_terminals
 from tillbridge.domain.errors import BridgeError, Code
+from tillbridge.engine.engine import TerminalSetup
 from tillbridge.engine.opening import open_engine
 from tillbridge.engine.rules import EngineSettings
 from tillbridge.runtime.effects import Runtime
@@ -36,8 +35,7 @@ async def desk_for_paying(where: Where, direct: Configured | None, runtime: Runt
             engine_settings = EngineSettings() if settings is None else settings.engine
             set_up_logging(level=Level.INFO, folder=found.path)
             setups = set_up_terminals(terminals, runtime)
-            engine = await stack.enter_async_context(open_engine(found.path, setups, engine_settings, runtime))
-            yield LocalDesk(engine)
+            yield await stack.enter_async_context(_local(found, setups, engine_settings, runtime))
         elif direct is not None:
             raise BridgeError(
                 Code.FOLDER_IN_USE,
@@ -60,8 +58,7 @@ async def desk_for_looking(where: Where, runtime: Runtime) -> AsyncIterator[Desk
         if isinstance(found, DataFolder):
             # Without terminals the engine warns of each payment in doubt, which is what the caller came to see.
             set_up_logging(console=io.StringIO())
-            engine = await stack.enter_async_context(open_engine(found.path, [], EngineSettings(), runtime))
-            yield LocalDesk(engine)
+            yield await stack.enter_async_context(_local(found, [], EngineSettings(), runtime))
         else:
             yield found
 
@@ -80,12 +77,30 @@ async def _running(where: Where, settings: ConnectorSettings | None, stack: Asyn
     """The running connector, or the folder, which is then this process's until the stack is left."""
     folder = _folder(where, settings)
     if where.url is not None:
-        return await stack.enter_async_context(remote_desk(where.url, _key(folder)))
+        return await stack.enter_async_context(_remote(where.url, _key(folder)))
     folder = folder or _noted_folder()
     found = _own_or_address(folder, stack)
     if isinstance(found, DataFolder):
         return found
-    return await stack.enter_async_context(remote_desk(found.url, _key(folder)))
+    return await stack.enter_async_context(_remote(found.url, _key(folder)))
+
+
+@asynccontextmanager
+async def _local(
+    folder: DataFolder, setups: Sequence[TerminalSetup], settings: EngineSettings, runtime: Runtime
+) -> AsyncIterator[Desk]:
+    from tillbridge.cli.local_desk import LocalDesk  # noqa: PLC0415  # a quarter of a second that a remote one saves
+
+    async with open_engine(folder.path, setups, settings, runtime) as engine:
+        yield LocalDesk(engine)
+
+
+@asynccontextmanager
+async def _remote(url: str, key: str) -> AsyncIterator[Desk]:
+    from tillbridge.cli.remote_desk import remote_desk  # noqa: PLC0415  # an HTTP client that a local one saves
+
+    async with remote_desk(url, key) as desk:
+        yield desk
 
 
 def _own_or_address(folder: Path, stack: ExitStack | AsyncExitStack) -> DataFolder | Address:

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from tillbridge.cli.bodies import checked
+from tillbridge.cli.bodies import amount_body, checked
+from tillbridge.cli.errors import WrongWord
 from tillbridge.cli.finding import desk_for_looking
 from tillbridge.cli.places import Where
 from tillbridge.cli.running import run
 from tillbridge.cli.showing import events_table, payment_table, payments_table, wide_console
-from tillbridge.connector.api.bodies import AmountBody, ResolveBody
-from tillbridge.domain.errors import BridgeError, Code
-from tillbridge.domain.money import currency, parse_major
+from tillbridge.connector.api.bodies import ResolveBody
+from tillbridge.domain.errors import Code
 from tillbridge.runtime.effects import Runtime
 
 
@@ -49,15 +49,15 @@ def show_one(place: Where, payment_id: str) -> None:
 def settle(place: Where, payment_id: str, finding: Finding) -> None:
     """Settles a payment in doubt and prints it."""
     if finding.amount is not None and not finding.taken:
-        raise BridgeError(Code.FIELD_INVALID, "there is no amount of what was not taken", place="--amount")
+        raise WrongWord(Code.FIELD_INVALID, "there is no amount of what was not taken", place="--amount")
 
     async def ask() -> None:
         async with desk_for_looking(place, Runtime()) as desk:
             amount = None
             if finding.amount is not None:
                 asked = (await desk.payment(payment_id)).amount
-                money = parse_major(finding.amount, currency("EUR" if asked is None else asked.currency))
-                amount = AmountBody(minor=money.minor, currency=money.currency.code)
+                code = "EUR" if asked is None else asked.currency
+                amount = amount_body(finding.amount, code, place="--amount")
             body = checked(ResolveBody, taken=finding.taken, by=finding.by, reason=finding.reason, amount=amount)
             settled = await desk.resolve(payment_id, body)
         _print(payment_table(settled))

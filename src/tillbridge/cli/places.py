@@ -58,6 +58,8 @@ def where(config: Path | None, data: Path | None, url: str | None = None) -> Whe
     """What these options mean together. Raises typer's own error for options that contradict each other."""
     if config is not None and data is not None:
         raise typer.BadParameter("give --config or --data, not both: the settings name the data folder")
+    if url is not None and not url.startswith(("http://", "https://")):
+        raise typer.BadParameter(f"{url!r} is no address such as http://127.0.0.1:8380")
     if config is None and data is None and url is None and USUAL_CONFIG.is_file():
         config = USUAL_CONFIG
     return Where(config, data, url)

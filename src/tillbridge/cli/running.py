@@ -5,8 +5,6 @@ import os
 from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
-from tillbridge.connector.loop import new_event_loop
-
 T = TypeVar("T")
 
 OWNER_ONLY: Final = 0o077
@@ -16,5 +14,4 @@ OWNER_ONLY: Final = 0o077
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """The coroutine's result."""
     os.umask(OWNER_ONLY)
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        return runner.run(coroutine)
+    return asyncio.run(coroutine)

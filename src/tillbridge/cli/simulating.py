@@ -11,6 +11,9 @@ from typing import Any, Final, Self
 
 from pydantic import ValidationError
 
+from tillbridge.cli.addresses import host_and_port
+from tillbridge.cli.bodies import wrong_word
+from tillbridge.cli.errors import WrongWord
 from tillbridge.connector.interrupts import on_interrupt
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.protocols import registry
@@ -18,7 +21,6 @@ from tillbridge.protocols.contract import Door
 from tillbridge.runtime.effects import Runtime
 from tillbridge.runtime.logging import Level, set_up_logging
 from tillbridge.transports.http import serve_asgi
-from tillbridge.transports.listening import HIGHEST_PORT
 from tillbridge.virtual.behaviour import ScriptedBehaviour
 from tillbridge.virtual.control import Simulated, control_app
 from tillbridge.virtual.ledger import Ledger
@@ -46,10 +48,10 @@ class Line:
     def from_words(cls, pty: Path | None, tcp: str | None, dialect: str | None) -> Self:
         """The line that these options of the command line describe."""
         if (pty is None) == (tcp is None):
-            raise BridgeError(Code.SETTINGS_INVALID, "give --pty LINK or --tcp HOST:PORT, one of them", place="--pty")
+            raise WrongWord(Code.SETTINGS_INVALID, "give --pty LINK or --tcp HOST:PORT, one of them", place="--pty")
         if pty is not None and sys.platform == "win32":
             detail = "a pty needs Linux or macOS; here use --tcp, or a pair of virtual COM ports"
-            raise BridgeError(Code.SETTINGS_INVALID, detail, place="--pty")
+            raise WrongWord(Code.SETTINGS_INVALID, detail, place="--pty")
         return cls(pty, None if tcp is None else host_and_port(tcp, "--tcp"), dialect)
 
     @property
@@ -143,10 +145,12 @@ class Simulator:
 
     def _open_door(self) -> Door:
         maker = registry.door(self._inner.wire)
+        raw = self._inner.settings()
         try:
-            settings = maker.settings.model_validate(self._inner.settings())
+            settings = maker.settings.model_validate(raw)
         except ValidationError as error:
-            raise BridgeError(Code.SETTINGS_INVALID, error.errors()[0]["msg"], place="simulate") from None
+            place = "--pty" if self._inner.pty is not None else "--tcp"
+            raise wrong_word(error, maker.settings, raw, place) from None
         return maker.open(settings, self.terminal, self._runtime, behaviour=self.behaviour)
 
 
@@ -165,16 +169,6 @@ def _behind_a_slow_line(line: Line, scratch: Path) -> Line:
     if line.pty is not None:
         return Line(scratch / "door", None, line.dialect)
     return Line(None, (LOOPBACK, 0), line.dialect)
-
-
-def host_and_port(text: str, place: str) -> tuple[str, int]:
-    """Reads HOST:PORT, an IPv6 host in brackets; `BridgeError(SETTINGS_INVALID)` names the option `place`."""
-    host, colon, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
-    whole = port.isascii() and port.isdigit() and len(port) <= len(str(HIGHEST_PORT)) and int(port) <= HIGHEST_PORT
-    if not (colon and host and whole) or (":" in host and not text.startswith("[")):
-        raise BridgeError(Code.SETTINGS_INVALID, f"{text[:100]!r} is not HOST:PORT such as 127.0.0.1:8888", place=place)
-    return host, int(port)
 
 
 async def play(simulation: Simulation, control: str | None) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tillbridge.cli.bodies import checked
+from tillbridge.cli.bodies import amount_body, checked
 from tillbridge.cli.desks import Order
 from tillbridge.cli.driver_options import terminal_from_options
 from tillbridge.cli.errors import told
@@ -13,10 +13,9 @@ from tillbridge.cli.paying import Cashier
 from tillbridge.cli.places import Where
 from tillbridge.cli.running import run
 from tillbridge.cli.showing import LiveScreen, print_end, print_lost
-from tillbridge.connector.api.bodies import AmountBody, PaymentBody
+from tillbridge.connector.api.bodies import PaymentBody
 from tillbridge.connector.settings import Configured
 from tillbridge.domain.errors import BridgeError, Code
-from tillbridge.domain.money import currency, parse_major
 from tillbridge.runtime.effects import Runtime
 
 
@@ -38,8 +37,7 @@ def _direct(place: Where, options: PayOptions) -> Configured | None:
 
 
 def _body(options: PayOptions, terminal: str | None) -> PaymentBody:
-    money = parse_major(options.amount, currency(options.currency.upper()))
-    amount = AmountBody(minor=money.minor, currency=money.currency.code)
+    amount = amount_body(options.amount, options.currency.upper(), place="AMOUNT")
     return checked(PaymentBody, amount=amount, terminal=terminal, order_id=options.order_id)
 
 

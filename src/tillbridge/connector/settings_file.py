@@ -131,9 +131,10 @@ class _Reader:
         return found
 
     def _check_wire(self, model: type[BaseModel], entry: dict[str, Any], key: Key) -> BaseModel | None:
-        if entry.get("settings", {}) is None:
-            entry["settings"] = {}  # `settings:` with nothing below it
-        entry.setdefault("settings", {})
+        if entry.get("settings") is None:
+            if not entry.keys() <= {"name", "driver", "door", "settings"}:
+                return None  # they are there under a name that does not exist, which has been said
+            entry["settings"] = {}
         return self._check(model, key) if isinstance(entry["settings"], dict) else None
 
     # ------------------------------------------------------------ what only shows when all of it is seen together

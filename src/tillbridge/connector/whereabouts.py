@@ -59,7 +59,7 @@ def _read(note: Path) -> Path | None:
 def _notes() -> Path:
     """A folder that nobody but this user can write to."""
     if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA")
-        return (Path(base) if base else Path.home()) / "tillbridge" / "running"
-    base = os.environ.get("XDG_RUNTIME_DIR")
-    return (Path(base) if base else Path.home() / ".cache") / "tillbridge" / "running"
+        base, otherwise = os.environ.get("LOCALAPPDATA"), Path.home()
+    else:
+        base, otherwise = os.environ.get("XDG_RUNTIME_DIR"), Path.home() / ".cache"
+    return (Path(base) if base else otherwise) / "tillbridge" / "running"

@@ -14,7 +14,6 @@ from tillbridge.demo.plan import PTYS, V2, V3, Plan
 from tillbridge.protocols import registry
 from tillbridge.protocols.contract import Door
 from tillbridge.runtime.effects import Runtime
-from tillbridge.transports.guard import LoopbackGuard
 from tillbridge.transports.http import serve_asgi
 from tillbridge.virtual.behaviour import ScriptedBehaviour
 from tillbridge.virtual.control import Simulated, control_app
@@ -35,7 +34,7 @@ async def virtual_terminals(plan: Plan, runtime: Runtime) -> AsyncIterator[Mappi
     simulated = {name: Simulated(terminal, ScriptedBehaviour(terminal)) for name, terminal in terminals.items()}
     doors = {V2: "concert-v2", V3: "concert-v3"}
     jobs: list[Serve] = [_open(doors[name], lines[name], one, runtime).serve for name, one in simulated.items()]
-    app = LoopbackGuard(control_app(simulated))
+    app = control_app(simulated)
     jobs.append(lambda ready: serve_asgi(app, "localhost", plan.control_port, lambda _: ready()))
     try:
         async with _served(jobs):

@@ -64,16 +64,7 @@ def set_up_logging(
         handlers.append(_to_file(folder / FILE_NAME, processors))
     if console is not None or folder is None:
         handlers.append(_to_console(console or sys.stderr, processors, readable))
-    root = logging.getLogger()
-    for old in root.handlers[:]:
-        if isinstance(old, _OurHandler):
-            root.removeHandler(old)
-            old.close()
-    for new in handlers:
-        root.addHandler(new)
-    root.setLevel(level.upper())
-    for name, floor in _FLOORS.items():
-        logging.getLogger(name).setLevel(max(floor, root.level))
+    _replace_handlers(handlers, level)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -84,6 +75,19 @@ def set_up_logging(
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+
+
+def _replace_handlers(handlers: list[logging.Handler], level: Level) -> None:
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        if isinstance(old, _OurHandler):
+            root.removeHandler(old)
+            old.close()
+    for new in handlers:
+        root.addHandler(new)
+    root.setLevel(level.upper())
+    for name, floor in _FLOORS.items():
+        logging.getLogger(name).setLevel(max(floor, root.level))
 
 
 class _OurHandler(logging.Handler):

@@ -13,7 +13,9 @@ import random
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar, cast
+from typing import Final, Generic, TypeVar
+
+from tillbridge.transports.streams import stream
 
 P = TypeVar("P", bound=asyncio.Protocol)
 
@@ -193,8 +195,7 @@ class HostileProtocol(asyncio.Protocol, Generic[P]):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Connects the inner protocol."""
-        # A cast, because the transports of uvloop keep the promise without being subclasses.
-        self._below = cast(asyncio.Transport, transport)
+        self._below = stream(transport)
         self._above = HostileTransport(self._below, self._inward, self._outward)
         self.inner.connection_made(self._above)
         if 0 in (self._hostility.cut_after_bytes_in, self._hostility.cut_after_bytes_out):

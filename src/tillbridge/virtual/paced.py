@@ -11,6 +11,7 @@ from functools import partial
 from typing import Final
 
 from tillbridge.runtime.effects import Clock
+from tillbridge.transports.streams import stream
 
 BITS_PER_CHARACTER: Final = 10
 """One start bit, eight bits (or seven and parity), one stop bit."""
@@ -153,9 +154,7 @@ class End(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError("a paced line joins transports of bytes in both directions")
-        self._transport = transport
+        self._transport = stream(transport)
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""

@@ -63,6 +63,17 @@ class Browser:
         self.command("Network.enable")
         self.command("Network.setExtraHTTPHeaders", headers={"Accept-Language": tag})
 
+    def online(self, *, connected: bool) -> None:
+        """Cuts the browser's network, or mends it."""
+        self.command("Network.enable")
+        self.command(
+            "Network.emulateNetworkConditions",
+            offline=not connected,
+            latency=0,
+            downloadThroughput=-1,
+            uploadThroughput=-1,
+        )
+
     def command(self, name: str, **parameters: Any) -> Any:
         """A command of the DevTools protocol."""
         return self.driver.execute_cdp_cmd(name, parameters)

@@ -65,6 +65,12 @@ class OpenShop:
         assert not over.running
         return over
 
+    def until_quiet(self) -> None:
+        """Waits until no payment runs anywhere."""
+        for status in self.run(self.counter.engine.terminals()):
+            if status.occupied_by is not None and status.occupied_by.running:
+                self.wait(status.occupied_by)
+
     def settle_all(self) -> None:
         """A person settles whatever is in doubt."""
         for payment in self.counter.engine.in_doubt():

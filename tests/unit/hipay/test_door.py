@@ -322,3 +322,14 @@ def test_a_desk_that_breaks_on_the_start_leaves_the_money_open() -> None:
         assert (reply.status, reply.json["money_moved"]) == (500, "unknown")
 
     run_manual(main())
+
+
+@pytest.mark.parametrize("what", ["find_order", "inquire"])
+def test_a_journal_that_cannot_be_read_is_not_a_payment_that_does_not_exist(what: str) -> None:
+    async def main() -> None:
+        counter, desk = watched()
+        desk.broken[what] = BridgeError(Code.JOURNAL_UNAVAILABLE)
+        reply = await counter.get(f"/order/{'0' * 32}")
+        assert (reply.status, reply.json["code"]) == (503, "journal_unavailable")
+
+    run_manual(main())

@@ -2,9 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.hipay.till import Counter, Host, basic, call
+from tests.unit.hipay.till import Counter, Host, basic, call, settings
 from tillbridge.protocols import hipay
+from tillbridge.protocols.hipay.answers import Answers
+from tillbridge.protocols.hipay.gate import TRACE, Refusing
 from tillbridge.runtime.manual import run_manual
+from tillbridge.transports.asgi import Message, Receive, Scope, Send
 from tillbridge.transports.guard import MAX_BODY
 
 EXAMPLE = Path(hipay.__file__).with_name("request.example.json").read_bytes()
@@ -164,3 +167,24 @@ def test_no_web_page_is_let_in_by_default() -> None:
     reply = run_manual(call("OPTIONS", "/order", headers=headers, login=None))
     assert reply.status == 401
     assert "access-control-allow-origin" not in reply.headers
+
+
+def test_a_failure_in_the_middle_of_an_answer_is_no_second_answer() -> None:
+    async def half(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise RuntimeError("boom")
+
+    async def main() -> None:
+        said: list[Message] = []
+
+        async def say(message: Message) -> None:
+            said.append(message)
+
+        async def hear() -> Message:
+            return {"type": "http.disconnect"}
+
+        with pytest.raises(RuntimeError, match="boom"):
+            await Refusing(half, Answers(settings()))({"type": "http", TRACE: "t"}, hear, say)
+        assert [message["type"] for message in said] == ["http.response.start"]
+
+    run_manual(main())

@@ -145,6 +145,20 @@ def test_a_simulator_can_answer_wrongly(scenario: str, field: str, value: str) -
     run_manual(main())
 
 
+@pytest.mark.parametrize(
+    ("currency", "amount", "answered"), [("EUR", 10, 10.01), ("EUR", "9.99", "10.00"), ("JPY", 500, 501)]
+)
+def test_a_wrong_amount_keeps_the_callers_style(currency: str, amount: object, answered: object) -> None:
+    async def main() -> None:
+        runtime = manual_runtime()
+        counter = Counter(runtime=runtime)
+        counter.terminal.script.set(Step(SCENARIOS["wrong_amount"]))
+        door = Counter(counter.terminal, behaviour=ScriptedBehaviour(counter.terminal), runtime=runtime)
+        assert (await door.order(amount=amount, currency=currency)).json["amount"] == answered
+
+    run_manual(main())
+
+
 def test_a_simulator_can_be_noisy_or_slow_of_speech() -> None:
     async def main() -> None:
         runtime = manual_runtime()

@@ -170,9 +170,11 @@ class Watched:
         return await self._desk.abort(payment_id)
 
     async def inquire(self, payment_id: str) -> Payment:
+        self._break("inquire")
         return await self._desk.inquire(payment_id)
 
     async def find_order(self, caller: str, order_id: str) -> Payment:
+        self._break("find_order")
         return await self._desk.find_order(caller, order_id)
 
     async def terminals(self) -> Sequence[TerminalStatus]:

@@ -2,17 +2,14 @@
 
 import sys
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import Final
 
 import structlog
 from pydantic import BaseModel
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
 import tillbridge
 from tillbridge.domain.errors import BridgeError, Code
@@ -21,7 +18,7 @@ from tillbridge.protocols.faults import Behaviour
 from tillbridge.protocols.hipay import openapi
 from tillbridge.protocols.hipay.access import Access
 from tillbridge.protocols.hipay.answers import Answer, Answers
-from tillbridge.protocols.hipay.gate import TRACE, Gate, head, whole
+from tillbridge.protocols.hipay.gate import TRACE, Gate, Refusing, head, whole
 from tillbridge.protocols.hipay.mishaps import Mishaps
 from tillbridge.protocols.hipay.orders import NAME, Orders, Result
 from tillbridge.protocols.hipay.settings import HipaySettings
@@ -110,12 +107,7 @@ class HipayDoor:
             Route("/stop", self._stop, methods=["GET"]),
             Route("/openapi.json", self._openapi, methods=["GET"]),
         ]
-        app = Starlette(
-            routes=routes,
-            exception_handlers=dict.fromkeys((BridgeError, HTTPException, Exception), self._failed),
-        )
-        app.router.redirect_slashes = False
-        return app
+        return Refusing(Router(routes, redirect_slashes=False), self._answers)
 
     # ------------------------------------------------------------ paths
 
@@ -160,23 +152,6 @@ class HipayDoor:
 
     async def _openapi(self, request: Request) -> Response:
         return Response(openapi.text(), headers=_texts(head(_trace(request))))
-
-    # ------------------------------------------------------------ refusals
-
-    async def _failed(self, request: Request, error: Exception) -> Response:
-        """Every error as the wire has it; whatever nobody expected is logged by the server with its trace."""
-        allowed: list[Header] = []
-        match error:
-            case BridgeError():
-                refused = error
-            case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED, headers=headers):
-                refused = BridgeError(Code.METHOD_NOT_ALLOWED)
-                allowed = [(b"allow", value.encode()) for name, value in (headers or {}).items() if name == "Allow"]
-            case HTTPException():
-                refused = BridgeError(Code.PATH_UNKNOWN)
-            case _:
-                refused = BridgeError(Code.INTERNAL)
-        return _json(self._answers.refusal(refused, _trace(request)), _trace(request), *allowed)
 
 
 def _trace(request: Request) -> str:

@@ -1,16 +1,18 @@
-"""What stands between the guard and the paths: the login, and the number by which support finds a request."""
+"""What stands between the guard and the paths: the login, the number of each request, and what a failure looks like."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Final
 
 import structlog
+from starlette.exceptions import HTTPException
 
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.protocols.hipay.access import WINDOW, Access, Admission
 from tillbridge.protocols.hipay.answers import Answer, Answers
 from tillbridge.protocols.hipay.strict_json import write
 from tillbridge.transports import asgi
-from tillbridge.transports.asgi import App, Header, Receive, Scope, Send
+from tillbridge.transports.asgi import App, Header, Message, Receive, Scope, Send
 
 TRACE: Final = "tillbridge.trace"
 """Where a request's trace number stands in its scope."""
@@ -63,6 +65,54 @@ class Gate:
     async def _refuse(self, send: Send, trace_id: str, address: str, code: Code, header: Header) -> None:
         _log.warning("login refused", address=address, code=code.value, trace_id=trace_id)
         await asgi.answer(send, whole(self._answers.refusal(BridgeError(code), trace_id), trace_id, header))
+
+
+class Refusing:
+    """ASGI middleware: whatever the paths raise becomes an answer of this wire, and the connection stays.
+
+    Starlette's own handling of unexpected exceptions raises them again: the server would then drop the connection that
+    the till means to use for its next payment.
+    """
+
+    def __init__(self, app: App, answers: Answers) -> None:
+        self._app = app
+        self._answers = answers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request, as ASGI has it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        # Starlette's router raises for unknown paths and methods only where an application is named.
+        scope["app"] = self
+        started = False
+
+        async def say(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, say)
+        except Exception as error:
+            if started:
+                raise
+            await asgi.answer(send, self._refusal(error, scope[TRACE]))
+
+    def _refusal(self, error: Exception, trace_id: str) -> asgi.Answer:
+        allowed: list[Header] = []
+        match error:
+            case BridgeError():
+                refused = error
+            case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED, headers=headers):
+                refused = BridgeError(Code.METHOD_NOT_ALLOWED)
+                allowed = [(b"allow", value.encode()) for name, value in (headers or {}).items() if name == "Allow"]
+            case HTTPException():
+                refused = BridgeError(Code.PATH_UNKNOWN)
+            case _:
+                _log.error("a fault that nobody expected", exc_info=error, trace_id=trace_id)
+                refused = BridgeError(Code.INTERNAL)
+        return whole(self._answers.refusal(refused, trace_id), trace_id, *allowed)
 
 
 def _authorization(scope: Scope) -> bytes | None:

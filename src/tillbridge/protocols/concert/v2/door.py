@@ -36,6 +36,7 @@ from tillbridge.protocols.contract import (
     PaymentRequest,
 )
 from tillbridge.runtime.effects import Runtime
+from tillbridge.transports.streams import stream
 
 log = structlog.get_logger(__name__)
 
@@ -61,9 +62,9 @@ class _TillPlug(Plug):
         self._session = self._door.session_for(peer[0] if isinstance(peer, tuple) else None)
         if self._session is not None:
             self._session.connection_made(transport)
-        elif isinstance(transport, asyncio.Transport):
+        else:
             log.warning("concert_door_full", tills=MAX_TILLS)
-            transport.abort()
+            stream(transport).abort()
 
     def data_received(self, data: bytes) -> None:
         if self._session is not None:

@@ -110,7 +110,7 @@ class ConcertV2Terminal:
 
     async def close(self) -> None:
         """See `Terminal.close`."""
-        self._link.close()
+        await self._link.close()
 
     # ------------------------------------------------------------ one operation
 

@@ -11,6 +11,7 @@ from typing import Final, Generic
 
 from tillbridge.protocols.concert.frames import Control
 from tillbridge.protocols.concert.v2.machine import Deadline, M, Machine, Notice, S, Send
+from tillbridge.transports.streams import stream
 
 CONTROL_BYTES: Final = {
     Send.ENQ: bytes([Control.ENQ]),
@@ -57,8 +58,7 @@ class Line(asyncio.Protocol, Generic[S, M]):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what asyncio promises for streams
-        self._transport = transport
+        self._transport = stream(transport)
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""

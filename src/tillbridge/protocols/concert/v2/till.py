@@ -56,6 +56,7 @@ class TillLine(Line[TillState, M]):
         super().__init__(dialogue, timers.waits, turnaround)
         self.dialogue = dialogue
         self.gone = asyncio.Event()
+        self._session_over = asyncio.Event()
         self._late = late
         self._lost = lost
         self._committed: Callable[[], None] = _nothing
@@ -100,6 +101,18 @@ class TillLine(Line[TillState, M]):
         """Nobody waits any more; see `TillDialogue.abandon`."""
         self.dialogue.abandon()
         self.go_on()
+
+    async def session_over(self) -> None:
+        """Waits until a reply that was acknowledged is behind us: the acknowledgement has left, the EOT has come."""
+        while self.dialogue.state is TillState.W_EOT and self.connected:
+            self._session_over.clear()
+            await self._session_over.wait()
+
+    def go_on(self) -> None:
+        """See `Line.go_on`."""
+        super().go_on()
+        if self.dialogue.state is not TillState.W_EOT:
+            self._session_over.set()
 
     def frame(self) -> bytes:
         """See `Line.frame`."""
@@ -251,12 +264,14 @@ class TillLink(Generic[M]):
                 await self._wait_for_news(None)
         return None
 
-    def close(self) -> None:
-        """Gives up the line for good."""
+    async def close(self) -> None:
+        """Gives up the line for good, behind an acknowledgement that is on its way: that wait has its own end."""
         self._closed = True
         self._stir.set()
-        if self._line is not None:
-            self._hang_up(self._line)
+        line = self._line
+        if line is not None:
+            await line.session_over()
+            self._hang_up(line)
 
     # ------------------------------------------------------------ the line
 

@@ -20,6 +20,7 @@ from tillbridge.protocols.concert.v3.settings import DoorSettings
 from tillbridge.protocols.concert.v3.tills import FromTill
 from tillbridge.protocols.contract import Behaviour, Door, DoorMaker, HostControl, PaymentDesk
 from tillbridge.runtime.effects import Runtime
+from tillbridge.transports.streams import stream
 from tillbridge.transports.tcp import bound_port, listen_tcp
 
 log = structlog.get_logger(__name__)
@@ -126,8 +127,7 @@ class _Refusal(asyncio.Protocol):
     """One connection too many: it is ended before anything is read."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what asyncio promises for streams
-        transport.abort()
+        stream(transport).abort()
 
 
 class ConcertV3DoorMaker:

@@ -114,7 +114,7 @@ class ConcertV3Terminal:
 
     async def close(self) -> None:
         """See `Terminal.close`."""
-        self._line.close()
+        await self._line.close()
 
     # ------------------------------------------------------------ one operation
 

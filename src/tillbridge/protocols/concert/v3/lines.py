@@ -25,6 +25,7 @@ from tillbridge.protocols.concert.v3.dialogue import (
 )
 from tillbridge.protocols.concert.v3.judgement import Asked
 from tillbridge.transports.errors import LineUnavailable
+from tillbridge.transports.streams import stream
 
 log = structlog.get_logger(__name__)
 
@@ -112,7 +113,7 @@ class Line(Protocol):
         """A new operation begins: nobody waits any longer for an answer that is overdue."""
         ...
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Gives the line up; a running call ends as lost."""
         ...
 
@@ -142,8 +143,7 @@ class TillConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what asyncio promises for streams
-        self._transport = transport
+        self._transport = stream(transport)
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
@@ -224,7 +224,7 @@ class TcpLine:
         if self._overdue is not None:
             self._overdue.close()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """See `Line`."""
         self._closed = True
         self._answers.put_nowait(None)

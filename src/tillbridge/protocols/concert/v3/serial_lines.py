@@ -86,9 +86,9 @@ class SerialLine:
     def stop_awaiting(self) -> None:
         """See `Line`: nothing keeps a late answer from coming in its own session."""
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """See `Line`."""
-        self._link.close()
+        await self._link.close()
 
     async def _ended(self, call: Call, exchange: Exchange[Fields]) -> Ended:
         tell, fields = exchange.notice.tell, exchange.notice.message

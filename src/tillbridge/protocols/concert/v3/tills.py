@@ -21,6 +21,7 @@ from tillbridge.protocols.concert.v3.handover import Handover
 from tillbridge.protocols.concert.v3.service import Reply, TerminalService
 from tillbridge.protocols.concert.v3.settings import DoorSettings, ProofOfDelivery
 from tillbridge.protocols.contract import Fault
+from tillbridge.transports.streams import stream
 
 log = structlog.get_logger(__name__)
 
@@ -54,8 +55,7 @@ class FromTill(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what asyncio promises for streams
-        self._transport = transport
+        self._transport = stream(transport)
         self._limit = self._loop.call_later(REQUEST_SECONDS, self._too_slow)
 
     def data_received(self, data: bytes) -> None:

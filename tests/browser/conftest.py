@@ -1,0 +1,36 @@
+"""One browser and one shop for all tests of a file: both take a while to open."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.console.chromium import Browser, Light, Width, chromium
+from tests.support.console.open_shop import OpenShop, open_shop
+
+
+@pytest.fixture(scope="module")
+def window() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+def browser(window: Browser) -> Browser:
+    """A browser that remembers nothing of the test before."""
+    window.open("about:blank")
+    window.driver.delete_all_cookies()
+    window.command("Network.enable")
+    window.command("Network.clearBrowserCookies")
+    window.command("Emulation.setTimezoneOverride", timezoneId="Europe/Paris")
+    window.set(Light.LIGHT, Width.WIDE)
+    window.language("en")
+    window.scripts(allowed=True)
+    window.online(connected=True)
+    window.faults()
+    return window
+
+
+@pytest.fixture
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenShop]:
+    with open_shop(tmp_path_factory.mktemp("shop"), "front", "bar", "terrace") as opened:
+        yield opened

@@ -1,0 +1,106 @@
+"""The command line itself: help, version, and how a command says that it cannot."""
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import tillbridge
+from tillbridge.cli.exits import Exit
+from tillbridge.cli.main import app
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No connector of this computer is found, and what a command sets for its process is undone."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "300")
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments), prog_name="tillbridge")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("pay", "12.505"), Exit.USAGE, "has more decimals than the 2 of EUR"),
+        (("pay", "twelve"), Exit.USAGE, "'twelve' is not an amount such as 10.23 or 10,23"),
+        (("pay", "0"), Exit.USAGE, "--minor: Input should be greater than or equal to 1"),
+        (("pay", "12.50", "--currency", "XYZ"), Exit.USAGE, "'XYZ' is not an ISO 4217 currency code"),
+        (("pay", "12.50", "--driver", "concert-v3"), Exit.USAGE, "give --serial PORT or --tcp HOST:PORT"),
+        (("pay", "1", "--driver", "concert", "--tcp", "x:1"), Exit.USAGE, "in which folder the payment is journalled"),
+        (("pay", "12.50"), Exit.REFUSED, "no connector of this user runs"),
+        (("pay", "12.50", "--data", "empty"), Exit.REFUSED, "no connector runs on this data folder"),
+        (("pay", "12.50", "--config", "gone.yml"), Exit.REFUSED, "gone.yml: the file cannot be read: No such file"),
+        (("pay", "12.50", "--url", "nonsense"), Exit.USAGE, "'nonsense' is no address such as http://127.0.0.1:8380"),
+        (
+            ("pay", "12.50", "--url", "http://[::1"),
+            Exit.REFUSED,
+            "'http://[::1' is no address such as http://127.0.0.1",
+        ),
+        (("pay", "12.50", "--url", "http://127.0.0.1:9"), Exit.REFUSED, "no connector answers at http://127.0.0.1:9"),
+        (("pay", "12.50", "--config", "a.yml", "--data", "d"), Exit.USAGE, "give --config or --data, not both"),
+        (("pay",), Exit.USAGE, "Missing argument"),
+        (("payments", "list"), Exit.FAILED, "no connector of this user runs"),
+        (("payments", "list", "--data", "gone"), Exit.FAILED, "gone: there is no such data folder"),
+        (("connector", "run"), Exit.FAILED, "connector.yml: the file cannot be read"),
+        (("connector", "console"), Exit.FAILED, "no connector of this user runs"),
+        (("nonsense",), Exit.USAGE, "No such command"),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_sentence(
+    arguments: tuple[str, ...], code: Exit, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TILLBRIDGE_KEY", "k" * 43)
+    told = run(*arguments)
+    assert told.exit_code == code, told.output
+    assert words in re.sub(r"[\s│]+", " ", told.stderr)
+    assert "Traceback" not in told.output
+    assert told.stdout == ""
+
+
+def test_looking_makes_no_folder(tmp_path: Path) -> None:
+    run("payments", "list", "--data", "gone")
+    assert not (tmp_path / "gone").exists()
+
+
+def test_a_fault_of_our_own_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("the card number 4970101234567890")
+
+    monkeypatch.setattr("tillbridge.cli.looking.list_page", broken)
+    told = run("payments", "list", "--data", ".")
+    assert told.exit_code == Exit.FAILED
+    assert told.stderr.startswith("tillbridge: a fault of tillbridge itself: ValueError.")
+    assert "4970101234567890" not in told.output
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    monkeypatch.delitem(sys.modules, "tillbridge.cli.looking", raising=False)
+    for name in [name for name in sys.modules if name.startswith("tillbridge.connector")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "tillbridge.cli.finding", raising=False)
+    told = run("payments", "list", "--data", ".")
+    assert told.exit_code == Exit.FAILED
+    assert "pip install 'tillbridge[connector]'" in told.stderr
+
+
+@pytest.mark.parametrize("command", [(), ("pay",), ("payments",), ("connector",), ("simulate",), ("demo",)])
+def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
+    told = run(*command, "--help")
+    assert told.exit_code == 0
+    assert "Usage: " in told.stdout
+
+
+def test_it_knows_its_version() -> None:
+    assert run("--version").stdout == f"tillbridge {tillbridge.__version__}\n"
