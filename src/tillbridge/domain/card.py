@@ -6,7 +6,12 @@ from enum import StrEnum
 from typing import Final
 
 _PAN: Final = re.compile(r"[0-9]{8,19}", re.ASCII)
+_SPELLED_PAN: Final = re.compile(r"(?<![0-9])[0-9](?:[ -]?[0-9]){12,18}(?![0-9])", re.ASCII)
 _ALREADY_MASKED: Final = re.compile(r"[0-9]{0,6}[^0-9]+[0-9]{0,4}", re.ASCII)
+
+SHORTEST_PAN: Final = 13
+LONGEST_PAN: Final = 19
+"""Digits of a card number, ISO/IEC 7812."""
 
 KEPT_FIRST: Final = 6
 KEPT_LAST: Final = 4
@@ -61,3 +66,26 @@ def mask(pan: str) -> str | None:
     if len(text) < KEPT_FIRST + HIDDEN_LEAST + KEPT_LAST:
         return "#" * (len(text) - KEPT_LAST) + text[-KEPT_LAST:]
     return text[:KEPT_FIRST] + "#" * (len(text) - KEPT_FIRST - KEPT_LAST) + text[-KEPT_LAST:]
+
+
+def hide_card_numbers(text: str) -> str:
+    """The text of a receipt with each card number in it masked; merchants' receipts used to print them whole (law 7).
+
+    What stands alone and is as long as a card number counts as one, because not every card has a check digit. What
+    begins or ends in a letter does so only if its check digit is right: an application identifier must stay readable.
+    """
+    return _SPELLED_PAN.sub(_hidden, text)
+
+
+def check_digit_holds(digits: str) -> bool:
+    """Whether the last digit is the check digit of the others (ISO/IEC 7812-1, annex B: the Luhn formula)."""
+    doubled = "".join(str(2 * int(digit)) if place % 2 else digit for place, digit in enumerate(reversed(digits)))
+    return sum(int(digit) for digit in doubled) % 10 == 0
+
+
+def _hidden(found: re.Match[str]) -> str:
+    digits = found.group().replace(" ", "").replace("-", "")
+    beside = found.string[max(0, found.start() - 1) : found.start()] + found.string[found.end() : found.end() + 1]
+    if any(character.isalpha() for character in beside) and not check_digit_holds(digits):
+        return found.group()
+    return mask(digits) or ""

@@ -16,6 +16,8 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from tillbridge.domain.card import LONGEST_PAN, SHORTEST_PAN, check_digit_holds
+
 REDACTED: Final = "<redacted>"
 
 MAX_TEXT: Final = 8000
@@ -33,8 +35,6 @@ MAX_DEPTH: Final = 8
 MAX_NUMBER_BITS: Final = 256
 """Whole numbers beyond this are described and not written: nothing here counts that far."""
 
-SHORTEST_PAN: Final = 13
-LONGEST_PAN: Final = 19
 KEPT_DIGITS: Final = 4
 """A card number has 13 to 19 digits (ISO/IEC 7812); the last four may be shown, they stand on every receipt."""
 
@@ -131,18 +131,10 @@ def looks_like_card_number(digits: str) -> bool:
     if len(digits) > ALWAYS_HIDDEN:
         return True
     return any(
-        _luhn(digits[start : start + length])
+        check_digit_holds(digits[start : start + length])
         for length in range(SHORTEST_PAN, LONGEST_PAN + 1)
         for start in range(len(digits) - length + 1)
     )
-
-
-def _luhn(digits: str) -> bool:
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        value = int(digit) << (place & 1)
-        total += value - 9 if value > 9 else value  # noqa: PLR2004 - the sum of a two-digit number's digits
-    return total % 10 == 0
 
 
 def _hide_card(row: re.Match[str]) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tillbridge.domain.card import CardUse, EntryMode, mask
+from tillbridge.domain.card import CardUse, EntryMode, check_digit_holds, hide_card_numbers, mask
 
 _DIGITS = "0123456789"
 _MASKED = re.compile("[0-9]{0,6}#*[0-9]{0,4}", re.ASCII)
@@ -103,3 +103,32 @@ def test_a_card_use_prints_no_more_than_it_may() -> None:
     card = CardUse(mask("4970101234567890"), EntryMode.CONTACTLESS, "0", "A0000000421010")
     assert "497010######7890" in repr(card)
     assert "4970101" not in repr(card)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("CARD 4111111111111111 OK", "CARD 411111######1111 OK"),
+        ("4111 1111 1111 1111", "411111######1111"),
+        ("4111-1111-1111-1111\r\nEND 12/27", "411111######1111\r\nEND 12/27"),
+        ("CB4111111111111111EUR", "CB411111######1111EUR"),
+        # A private card without a check digit.
+        ("CARD 4111111111111112", "CARD 411111######1112"),
+    ],
+)
+def test_a_card_number_on_a_receipt_is_masked(text: str, shown: str) -> None:
+    assert hide_card_numbers(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text", ["TEL 01 23 45 67 89", "TICKET 123456789012", "NO 12345678901234567890123", "AID A0000000421010"]
+)
+def test_other_numbers_on_a_receipt_stay(text: str) -> None:
+    assert hide_card_numbers(text) == text
+
+
+@pytest.mark.parametrize(
+    ("digits", "holds"), [("79927398713", True), ("79927398710", False), ("0", True), ("1", False)]
+)
+def test_the_check_digit_of_a_card_number(digits: str, holds: bool) -> None:
+    assert check_digit_holds(digits) is holds

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from tillbridge.domain.card import KEPT_FIRST, mask
+from tillbridge.domain.card import KEPT_FIRST, LONGEST_PAN, SHORTEST_PAN, hide_card_numbers, mask
 from tillbridge.protocols.concert.frames import MAX_BODY
 from tillbridge.protocols.contract import ProtocolError
 
@@ -30,15 +30,9 @@ MAX_RECEIPT: Final = MAX_BODY - LONG_LENGTH
 RECEIPT_BLOCK: Final = "T012"
 """Nepting's extension: asks for the customer's receipt, which comes behind a long reply."""
 
-SHORTEST_CARD: Final = 13
-LONGEST_CARD: Final = 19
-"""Digits of a card number, ISO/IEC 7812."""
-
 _REGISTER: Final = re.compile(r"(?!00)[0-9]{2}", re.ASCII)
 _CURRENCY: Final = re.compile(r"[0-9]{3}", re.ASCII)
 _PRINTABLE: Final = re.compile(r"[\x20-\x7f]*")
-# Whatever could be a card number counts as one: a check digit would let test cards and private cards through.
-_SPELLED_CARD: Final = re.compile(r"(?<![0-9A-Za-z])[0-9](?:[ -]?[0-9]){12,18}(?![0-9A-Za-z])")
 
 
 class Dialect(StrEnum):
@@ -188,7 +182,7 @@ class Reply:
             _check("a receipt comes behind a long reply", self.report is not None)
             _check(f"a receipt has 1 to {MAX_RECEIPT} characters", 1 <= len(self.receipt) <= MAX_RECEIPT)
             _check("a receipt holds characters of 20..7F", _printable(self.receipt))
-            object.__setattr__(self, "receipt", _SPELLED_CARD.sub(_masked_number, self.receipt))
+            object.__setattr__(self, "receipt", hide_card_numbers(self.receipt))
 
     def encode(self) -> bytes:
         """The body: 25 characters, 80 with a report, and the receipt behind that."""
@@ -267,11 +261,7 @@ def _masked_report(report: str) -> str:
     """The masked number at the start of REP; what follows it is filler, spaces or zeros, and not trusted."""
     _check("REP holds characters of 20..7F", _printable(report))
     number = report.split(" ", 1)[0]
-    if len(number) > LONGEST_CARD and _digits(number):
+    if len(number) > LONGEST_PAN and _digits(number):
         # Zeros fill up REP: nobody can say where the number ends, so that its end stays hidden.
-        return number[:KEPT_FIRST] + "#" * (SHORTEST_CARD - KEPT_FIRST)
+        return number[:KEPT_FIRST] + "#" * (SHORTEST_PAN - KEPT_FIRST)
     return mask(number) or ""
-
-
-def _masked_number(found: re.Match[str]) -> str:
-    return mask(found.group().replace(" ", "").replace("-", "")) or ""

@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
-from tillbridge.domain.card import EntryMode, mask
+from tillbridge.domain.card import EntryMode, hide_card_numbers
 from tillbridge.protocols.concert.tlv import Fields, Tlv, container
 from tillbridge.protocols.contract import ProtocolError
 
@@ -29,7 +30,18 @@ _KNOWN_TAGS: Final = frozenset({
     "CZ", "CJ", "CA", "CB", "CD", "CE", "BA", "BB", "BF", "BH", "BI", "CC", "CF", "CG", "CH", "CI", "CK", "AA",
     "AB", "AC", "AD", "AE", "AF", "AG", "AH", "AI", "AK", "AL", "AM", "AN", "AP", "AQ", "ID", "IM", "OD", "ZT",
 })  # fmt: skip
-_CARD_NUMBER_RUN: Final = re.compile(r"(?<![0-9])[1-9](?:[ -]?[0-9]){12,18}(?![0-9])", re.ASCII)
+_SHAPES: Final = MappingProxyType(
+    {
+        "CZ": re.compile(r"[0-9]{4}", re.ASCII),
+        "CC": re.compile(r"[0-9A-Z]{1,3}", re.ASCII),
+        "AB": re.compile(r"[0-9]{4}", re.ASCII),
+        "AC": re.compile(r"[ -~]{1,10}", re.ASCII),
+        "AI": re.compile(r"[A-F][0-9A-F]{0,31}", re.ASCII | re.IGNORECASE),
+        "CG": re.compile(r"[ -~]{1,10}", re.ASCII),
+    }
+)
+"""What is kept of an answer's texts beside the card number: each is too short for one, or begins with a letter.
+A terminal that put a card number there would otherwise carry it past the mask, into the journal (law 7)."""
 
 
 class Action(StrEnum):
@@ -239,30 +251,37 @@ def parse_answer(fields: Fields) -> Answer:
     minor = read_amount(fields.get("CB"))
     af = fields.get("AF")
     ticket, ticket_fault = _read_ticket(fields)
-    malformed = {"CB"} if minor is None and "CB" in fields else set()
+    texts = {tag: _fitting(tag, fields.get(tag)) for tag in _SHAPES}
+    faults = {"CB": minor is None, "ZT": ticket_fault} | {tag: text is None for tag, text in texts.items()}
     return Answer(
-        version=fields.get("CZ"),
+        version=texts["CZ"],
         protocol_id=fields.get("CJ"),
         status=fields.get("AE"),
         detail=None if af is None else parse_detail(af),
         register=fields.get("CA"),
         minor=minor,
-        application=fields.get("CC"),
+        application=texts["CC"],
         action=fields.get("CD"),
         currency=fields.get("CE"),
         entry_mode=READING_MODES.get(fields.get("CI") or ""),
         masked_pan=fields.get("AA"),
-        expiry=fields.get("AB"),
-        authorization=fields.get("AC"),
-        aid=fields.get("AI"),
-        contract=fields.get("CG"),
+        expiry=texts["AB"],
+        authorization=texts["AC"],
+        aid=texts["AI"],
+        contract=texts["CG"],
         reference=fields.get("CF"),
         ticket=ticket,
         immediate=fields.get("BA") == "1",
-        malformed=frozenset(malformed | ({"ZT"} if ticket_fault else set())),
+        malformed=frozenset(tag for tag, faulty in faults.items() if faulty and tag in fields),
         conflicts=fields.conflicts,
         unknown=frozenset(fields.values) - _KNOWN_TAGS,
     )
+
+
+def _fitting(tag: str, value: str | None) -> str | None:
+    """The text of a tag without the blanks around it, None if the tag is absent or does not fit the wire's tables."""
+    text = (value or "").strip()
+    return text if _SHAPES[tag].fullmatch(text) else None
 
 
 def _read_ticket(fields: Fields) -> tuple[str | None, bool]:
@@ -281,19 +300,3 @@ def _read_ticket(fields: Fields) -> tuple[str | None, bool]:
     except (ProtocolError, ValueError):
         return None, True
     return hide_card_numbers(text), False
-
-
-def hide_card_numbers(text: str) -> str:
-    """The text with everything that looks like a full card number masked; merchants' slips used to print it (law 7)."""
-    return _CARD_NUMBER_RUN.sub(lambda found: _hidden(found.group()), text)
-
-
-def _hidden(run: str) -> str:
-    digits = re.sub("[ -]", "", run)
-    return (mask(digits) or run) if _luhn_holds(digits) else run
-
-
-def _luhn_holds(digits: str) -> bool:
-    """The check digit of a card number: every second digit from the right is doubled, and its own digits added."""
-    doubled = "".join(str(2 * int(digit)) if place % 2 else digit for place, digit in enumerate(reversed(digits)))
-    return sum(int(digit) for digit in doubled) % 10 == 0
