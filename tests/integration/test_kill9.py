@@ -61,6 +61,12 @@ def check_told(told: dict[str, Any], really: int) -> None:
             assert (other, told["paymentStatus"]) == ("unknown", "FAILURE"), told
 
 
+def made(folder: Path) -> Path:
+    """The folder, new."""
+    folder.mkdir()
+    return folder
+
+
 async def kill_at(place: Shop, toward: Toward, count: int, number: int) -> None:
     """One payment with a kill after this byte, then a restart and the truth."""
     connector = await place.open()
@@ -120,16 +126,13 @@ async def test_a_kill_after_a_byte_of_the_dialogue(tmp_path: Path, toward: Towar
 async def test_a_kill_after_every_byte_of_the_dialogue(tmp_path: Path) -> None:
     for number, (toward, count) in enumerate(POINTS):
         # Each time a new terminal: what the last kill left on the line would move the bytes that are counted.
-        folder = tmp_path / f"{toward}-{count}"
-        folder.mkdir()
-        async with shop(folder) as place:
+        async with shop(made(tmp_path / f"{toward}-{count}")) as place:
             await kill_at(place, toward, count, number)
 
 
 async def lengths_v3(folder: Path) -> dict[Toward, int]:
     """How many bytes a payment of V3 takes in each direction, seen on one that nobody disturbs."""
-    folder.mkdir()
-    async with shop(folder, "concert-v3") as place:
+    async with shop(made(folder), "concert-v3") as place:
         await place.open()
         place.tap.unwatch()
         _, told = await place.order("undisturbed", "20.00")
@@ -138,8 +141,7 @@ async def lengths_v3(folder: Path) -> dict[Toward, int]:
 
 
 async def kill_at_v3(folder: Path, toward: Toward, count: int) -> None:
-    folder.mkdir()
-    async with shop(folder, "concert-v3") as place:
+    async with shop(made(folder), "concert-v3") as place:
         await kill_at(place, toward, count, number=0)
 
 
