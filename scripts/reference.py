@@ -7,17 +7,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+from scripts import command_line, native_api, settings
+from scripts.markdown import table
 from tillbridge.domain.errors import CATALOGUE
+from tillbridge.protocols.hipay import openapi as hipay
 from tillbridge.virtual.scenarios import BY_ENDING, DOCUMENT, ENDINGS, EVERY_WIRE, HANDSHAKE, Scenario
 
 FOLDER: Final = Path(__file__).parents[1] / "docs" / "reference"
 
 _WRITTEN: Final = "<!-- Written by `make docs` from the code: change the table there. -->\n"
-
-
-def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [heads, tuple("---" for _ in heads), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def errors() -> str:
@@ -30,7 +28,7 @@ The native interface answers with the HTTP status and a body of problem+json (RF
 its own wire's shape. After a refusal nothing was sent to a terminal; where a payment stands in the way, the answer
 names it, and that payment says what is known of the money.
 
-{_table(("code", "HTTP", "what happened", "what to do"), rows)}"""
+{table(("code", "HTTP", "what happened", "what to do"), rows)}"""
 
 
 def _scenario_rows(scenarios: Iterable[Scenario]) -> list[tuple[str, ...]]:
@@ -39,7 +37,7 @@ def _scenario_rows(scenarios: Iterable[Scenario]) -> list[tuple[str, ...]]:
 
 def _endings(by_ending: Mapping[int, Scenario]) -> str:
     rows = [(f"x.{ending}", f"`{one.name}`", one.summary) for ending, one in sorted(by_ending.items())]
-    return _table(("price", "scenario", "what happens"), rows)
+    return table(("price", "scenario", "what happens"), rows)
 
 
 def scenarios() -> str:
@@ -55,21 +53,28 @@ Every scenario can be asked for by name as well, for the next payment or for all
 
 ## Endings
 
-{_table(heads, _scenario_rows(ENDINGS))}
+{table(heads, _scenario_rows(ENDINGS))}
 ## Trouble on every wire
 
-{_table(heads, _scenario_rows(EVERY_WIRE))}
+{table(heads, _scenario_rows(EVERY_WIRE))}
 ## Trouble on wires with a handshake
 
-{_table(heads, _scenario_rows(HANDSHAKE))}
+{table(heads, _scenario_rows(HANDSHAKE))}
 ## Trouble on wires with one document for an answer
 
-{_table(heads, _scenario_rows(DOCUMENT))}"""
+{table(heads, _scenario_rows(DOCUMENT))}"""
 
 
 def pages() -> dict[str, str]:
     """The text of each page by its file name."""
-    return {"errors.md": errors(), "scenarios.md": scenarios()}
+    return {
+        "cli.md": _WRITTEN + command_line.page(),
+        "errors.md": errors(),
+        "hipay-openapi.json": hipay.text(),
+        "native-api.md": _WRITTEN + native_api.page(),
+        "scenarios.md": scenarios(),
+        "settings.md": _WRITTEN + settings.page(),
+    }
 
 
 def write() -> None:

@@ -218,6 +218,7 @@ EXPECTED = {
     Fault.WRONG_AMOUNT: InDoubt,
     Fault.WRONG_CURRENCY: InDoubt,
     Fault.WRONG_REGISTER: InDoubt,
+    Fault.AMOUNT_ZERO: InDoubt,
     Fault.GARBAGE_BEFORE_ANSWER: Approved,
     Fault.BYTE_BY_BYTE: Approved,
     Fault.BUSY: Approved,
@@ -241,6 +242,7 @@ ALWAYS = {
     Fault.WRONG_AMOUNT: DoubtReason.ANSWER_MISMATCH,
     Fault.WRONG_CURRENCY: DoubtReason.ANSWER_MISMATCH,
     Fault.WRONG_REGISTER: DoubtReason.ANSWER_MISMATCH,
+    Fault.AMOUNT_ZERO: DoubtReason.ANSWER_MISMATCH,
     Fault.EOT_INSTEAD_OF_ANSWER: DoubtReason.NO_ANSWER,
     Fault.NEVER_ANSWER: DoubtReason.NO_ANSWER,
     Fault.SILENT_AFTER_FRAME: DoubtReason.NO_ANSWER,
@@ -255,10 +257,22 @@ def test_one_strike_of_each_fault(fault: Fault) -> None:
             outcome = await here.sell()
             assert type(outcome) is EXPECTED[fault]
             await asyncio.sleep(AFTERWARDS)
-            if fault not in (Fault.WRONG_AMOUNT, Fault.WRONG_CURRENCY, Fault.WRONG_REGISTER):
+            if fault not in (Fault.AMOUNT_ZERO, Fault.WRONG_AMOUNT, Fault.WRONG_CURRENCY, Fault.WRONG_REGISTER):
                 assert_no_lie(here, outcome)
             assert here.journal.outcomes == [outcome]
             assert money_taken(here.desk) == (0 if fault is Fault.DROP_ON_REQUEST else 1250)
+
+    run_manual(main())
+
+
+def test_a_cancel_without_an_amount_is_a_cancel() -> None:
+    async def main() -> None:
+        async with shop(MemoryLine(), {Fault.AMOUNT_ZERO: 1}) as here:
+            here.desk.script.set(REFUSING)
+            assert await here.sell() == Declined(wire_reason="7")
+            await asyncio.sleep(AFTERWARDS)
+            assert told_to_till(here.desk) == [True]
+            assert money_taken(here.desk) == 0
 
     run_manual(main())
 

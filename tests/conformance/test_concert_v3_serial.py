@@ -10,8 +10,12 @@ from typing import Any, TypeVar
 import pytest
 
 from tests.support.concert_v3 import (
+    AFTERWARDS,
+    ANSWER,
     JOURNAL,
     REFERENCE,
+    REFUSING,
+    REQUEST,
     TILL,
     TWELVE_FIFTY,
     Journal,
@@ -44,23 +48,13 @@ from tillbridge.runtime.manual import manual_runtime, run_manual
 from tillbridge.transports.errors import LineUnavailable
 from tillbridge.transports.hostile import Hostility, through
 from tillbridge.transports.memory import memory_pair
-from tillbridge.virtual.scenarios import Declines, Scenario
-from tillbridge.virtual.script import Step
 from tillbridge.virtual.terminal import VirtualTerminal
 
 P = TypeVar("P", bound=asyncio.Protocol)
 
 E1 = b"CZ0040320CJ012012345678901CA00201CB0041250CD0010CE003978"
-REQUEST = b"CZ0040300CJ012012345678901CA00201CB0041250CD0010CE003978CF032" + REFERENCE.encode()
-ANSWER = (
-    b"CZ0040300CJ012012345678901AE00210CA00201CB0041250CC003001CD0010CE003978CI0011AA016497010######7890AL0011"
-    b"AC006000001AI014A0000000421010CG0071999403CF032" + REFERENCE.encode()
-)
 TO_TERMINAL = b"\x05" + encode(REQUEST) + b"\x04\x06\x06"
 TO_TILL = b"\x06\x06\x05" + encode(ANSWER) + b"\x04"
-AFTERWARDS = 400.0
-
-REFUSING = Step(Scenario("refuse", "declined", Declines()))
 
 
 class Cable:

@@ -44,6 +44,7 @@ PROMISES: Any = CHECKS.get_by_names(
         "response_headers_conformance",
         "response_schema_conformance",
         "negative_data_rejection",
+        "unsupported_method",
     ]
 )
 

@@ -25,6 +25,7 @@ from tillbridge.virtual.terminal import VirtualTerminal
 
 SALE = b"CZ0040320CJ012012345678901CA00201CB0041250CD0010CE003978"
 ACCEPTED = b"CZ0040320CJ012012345678901AE00210CA00201CB0041250CC003001CD0010CE003978CI0011"
+PING = b"CZ0040320CJ012012345678901CA00201CD001I"
 RESET = struct.pack("ii", 1, 0)
 
 
@@ -259,5 +260,28 @@ def test_a_sale_over_a_pty(tmp_path: Path) -> None:
                 assert (await terminal.health()).state is HealthState.READY
             await _until(lambda: told_to_till(desk) == [True])
             await terminal.close()
+
+    asyncio.run(main())
+
+
+def test_a_door_that_stops_while_it_reads_starts_nothing() -> None:
+    async def main() -> None:
+        desk = VirtualTerminal()
+        async with served(desk, quiet_time=5.0) as address:
+            reader, writer = await _till(address)
+            writer.write(SALE)
+            # Whoever comes later and closes its half is answered at once: by then the first one's bytes have been read.
+            pong, other = await _till(address)
+            other.write(PING)
+            other.write_eof()
+            async with asyncio.timeout(PATIENCE):
+                assert b"AE00210" in await pong.read()
+        async with asyncio.timeout(PATIENCE):
+            with suppress(ConnectionError):
+                assert await reader.read() == b""
+        writer.close()
+        other.close()
+        assert desk.ledger.rows == []
+        assert desk.current is None
 
     asyncio.run(main())

@@ -204,13 +204,13 @@ def test_the_books_survive_a_kill_and_are_read_again(tmp_path: Path) -> None:
     words = ("--pty", str(link), "--delay", "0", "--ledger", str(books), "--control", "127.0.0.1:0")
     with simulate(*words) as one, RawLine.pty(link) as line:
         assert sale(line, 1250) == ("0", 1250)
-        ask(line, 1299)
+        ask(line, 1297)
         one.control("/terminals")
         one.stop(signal.SIGKILL)
-    assert [row.minor for row in read_rows(books)] == [1250, 1299]
+    assert [row.minor for row in read_rows(books)] == [1250, 1297]
     with simulate(*words) as one, RawLine.pty(link) as line:
         assert sale(line, 100) == ("0", 100)
-        assert one.control("/terminals/concert/ledger")["balance"] == {"EUR": 1250 + 1299 + 100}
+        assert one.control("/terminals/concert/ledger")["balance"] == {"EUR": 1250 + 1297 + 100}
 
 
 def test_a_taken_port_is_named() -> None:
@@ -234,10 +234,10 @@ def test_a_ledger_that_another_simulator_uses_is_named(tmp_path: Path) -> None:
         ((), "--pty LINK or --tcp"),
         (("--tcp", "127.0.0.1:0", "--pty", "x"), "--pty LINK or --tcp"),
         (("--tcp", "nowhere"), "--tcp: 'nowhere' is not HOST:PORT"),
-        (("--tcp", "127.0.0.1:99999"), "is not HOST:PORT"),
+        (("--tcp", "127.0.0.1:99999"), "--tcp: a port is at most 65535, not 99999"),
         (("--tcp", "::1:80"), "is not HOST:PORT"),
         (("--tcp", "127.0.0.1:0", "--control", "8680"), "--control: '8680' is not HOST:PORT"),
-        (("--tcp", "127.0.0.1:0", "--scenario", "earthquake"), "no scenario 'earthquake'"),
+        (("--tcp", "127.0.0.1:0", "--scenario", "earthquake"), "--scenario: there is no scenario 'earthquake'"),
         (("--tcp", "127.0.0.1:0", "--delay", "-1"), "delay"),
         (("--tcp", "127.0.0.1:0", "--baud", "1"), "baud"),
         (("--tcp", "127.0.0.1:0", "--dialect", "v4"), "dialect"),

@@ -72,7 +72,7 @@ def test_any_json_is_an_order_or_a_refusal(body: dict[str, Any]) -> None:
         return
     checked = cart.check(order.echo.cart, order.amount)
     json.dumps(notes(order.echo, checked))
-    assert len(order.fingerprint(None)) == 64
+    assert len(order.fingerprint()) == 64
 
 
 @given(st.binary(max_size=40), st.integers(0, 200))
@@ -89,7 +89,7 @@ def test_no_digit_of_an_amount_is_lost(minor: int, code: str, separator: str) ->
     assert as_text is not None
     assert as_number is not None
     assert as_text.amount == as_number.amount == money
-    assert as_text.fingerprint(None) == as_number.fingerprint(None)
+    assert as_text.fingerprint() == as_number.fingerprint()
     assert as_text.echo.amount == money.major(separator)
 
 

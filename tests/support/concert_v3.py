@@ -22,12 +22,26 @@ from tillbridge.transports.errors import LineUnavailable
 from tillbridge.transports.hostile import Hostility, through
 from tillbridge.transports.memory import MemoryEnd, memory_pair
 from tillbridge.virtual.rows import Movement
+from tillbridge.virtual.scenarios import Declines, Scenario
+from tillbridge.virtual.script import Step
 from tillbridge.virtual.terminal import VirtualTerminal
 
 TWELVE_FIFTY = Money(1250, EUR)
 REFERENCE = "0123456789abcdef0123456789abcdef"
 TILL, JOURNAL, CONNECT = "till", "journal", "connect"
 Trace = list[tuple[str, object]]
+
+REQUEST = b"CZ0040300CJ012012345678901CA00201CB0041250CD0010CE003978CF032" + REFERENCE.encode()
+ANSWER = (
+    b"CZ0040300CJ012012345678901AE00210CA00201CB0041250CC003001CD0010CE003978CI0011AA016497010######7890AL0011"
+    b"AC006000001AI014A0000000421010CG0071999403CF032" + REFERENCE.encode()
+)
+REFUSAL = b"CZ0040300CJ012012345678901AE00201AF00204CA00201CB0041250CD0010CE003978CF032" + REFERENCE.encode()
+"""The sale of `operation()` as it passes over the wire."""
+
+REFUSING = Step(Scenario("refuse", "declined", Declines()))
+AFTERWARDS = 400.0
+"""Seconds of manual time after the operation in which every wait runs out."""
 
 
 def operation(amount: Money | None = TWELVE_FIFTY, kind: Kind = Kind.SALE, **different: Any) -> Operation:

@@ -128,6 +128,8 @@ class Engine:
         payment = await self.inquire(payment_id)
         now = self._books.runtime.clock.now()
         state = "reached" if reached else "failed"
+        if reached:
+            self._reception.heard[payment.door] = payment.id
         written = self._books.journal.deliver(payment, receiver, state, now, {}, durable=False)
         # A lost note makes a delivered result look undelivered, which only asks a person once too often.
         written.add_done_callback(lambda done: done.exception())

@@ -24,13 +24,18 @@ RECENT_LIMIT: Final = 256
 
 @dataclass(slots=True)
 class Reception:
-    """`lanes` by terminal name; `running` and `recent` are the payments that memory knows better than the disk."""
+    """`lanes` by terminal name; `running` and `recent` are the payments that memory knows better than the disk.
+
+    `heard` is for each door the payment that its till heard of last: the note of it rides along with a later commit,
+    and until then the next customer's sale of the same price would look like a repeat.
+    """
 
     books: Books
     settings: EngineSettings
     lanes: Mapping[str, Lane]
     running: dict[str, Live] = field(default_factory=dict)
     recent: OrderedDict[str, Live] = field(default_factory=OrderedDict)
+    heard: dict[str, str] = field(default_factory=dict)
 
     def repeated(self, request: PaymentRequest) -> Payment | None:
         """The earlier payment that this request repeats, by its key, else by its order, else by an undelivered one.
@@ -116,7 +121,7 @@ class Reception:
 
     def _undelivered(self, request: PaymentRequest) -> Payment | None:
         held = self.books.reading.undelivered(request.door)
-        if held is None:
+        if held is None or self.heard.get(request.door) == held.id:
             return None
         if rules.repeats_undelivered(request, held, self.books.runtime.clock.now()):
             return held

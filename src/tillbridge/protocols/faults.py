@@ -21,6 +21,7 @@ class Fault(StrEnum):
     WRONG_REGISTER = "wrong_register"
     GARBAGE_BEFORE_ANSWER = "garbage_before_answer"
     BYTE_BY_BYTE = "byte_by_byte"
+    AMOUNT_ZERO = "amount_zero"  # the answer names no money, also where it names an outcome
     BUSY = "busy"  # answers as its wire does when something else is on the screen
 
     SILENT_TO_ENQ = "silent_to_enq"
@@ -38,7 +39,6 @@ class Fault(StrEnum):
     UNKNOWN_TAG = "unknown_tag"
     DUPLICATE_TAG = "duplicate_tag"
     AMOUNT_ABSENT = "amount_absent"
-    AMOUNT_ZERO = "amount_zero"
     AMOUNT_PADDED = "amount_padded"
 
 

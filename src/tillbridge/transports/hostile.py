@@ -15,13 +15,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from tillbridge.transports.streams import stream
+from tillbridge.transports.streams import end_writing, stream
 
 P = TypeVar("P", bound=asyncio.Protocol)
 
 BYTE_VALUES: Final = 256
 
-_Item = bytes | Callable[[], None]
+_Item = bytes | Callable[[], object]
 """What waits in a direction: bytes, or something to do once all bytes before it have passed."""
 
 
@@ -69,7 +69,7 @@ class _Direction:
         cut_after: int | None,
         chance: random.Random,
         forward: Callable[[bytes], None],
-        die: Callable[[], None],
+        die: Callable[[], object],
     ) -> None:
         self._hostility = hostility
         self._chance = chance
@@ -96,7 +96,7 @@ class _Direction:
         self._waiting.extend(self._pieces(data))
         self._schedule()
 
-    def then(self, action: Callable[[], None]) -> None:
+    def then(self, action: Callable[[], object]) -> None:
         """Does something once every byte put in so far has passed."""
         if self.dead:
             return
@@ -273,7 +273,7 @@ class HostileTransport(asyncio.Transport):
 
     def write_eof(self) -> None:
         """Passed on after the last byte."""
-        self._outward.then(self._below.write_eof)
+        self._outward.then(lambda: end_writing(self._below))
 
     def can_write_eof(self) -> bool:
         """As the transport below."""

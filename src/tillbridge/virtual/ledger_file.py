@@ -44,13 +44,12 @@ class LedgerFile:
         self.path = path
         self._lock = FileLock(f"{path}.lock")
         self._broken = False
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(timeout=0)
+            self._descriptor = _open_for_append(path)
         except Timeout:
             raise BridgeError(Code.FOLDER_IN_USE, "another simulator writes to this ledger", place=str(path)) from None
-        try:
-            self._descriptor = _open_for_append(path)
         except OSError as error:
             self._lock.release()
             raise BridgeError(

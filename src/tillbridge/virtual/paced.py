@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final
 
 from tillbridge.runtime.effects import Clock
-from tillbridge.transports.streams import stream
+from tillbridge.transports.streams import end_writing, stream
 
 BITS_PER_CHARACTER: Final = 10
 """One start bit, eight bits (or seven and parity), one stop bit."""
@@ -150,7 +150,7 @@ class End(asyncio.Protocol):
         if self._silent or not self._transport.can_write_eof():
             self._transport.close()
         else:
-            self._transport.write_eof()
+            end_writing(self._transport)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""

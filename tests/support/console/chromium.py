@@ -8,13 +8,17 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.webdriver import ActionChains, Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
 PATIENCE: Final = 20.0
 """Seconds for something to appear on a busy machine; what appears is waited for, never the time."""
+
+PASSING: Final = (NoSuchElementException, StaleElementReferenceException)
+"""What an element says that a new page has not drawn yet, or has just replaced."""
 
 OWN_FAULTS: Final = frozenset({"SEVERE", "WARNING"})
 
@@ -90,6 +94,15 @@ class Browser:
 
     def text(self, selector: str = "main") -> str:
         return self.find(selector).text
+
+    def click_on(self, selector: str) -> None:
+        """Moves the mouse there and presses its button, whatever lies on top."""
+        ActionChains(self.driver).click(self.find(selector)).perform()
+
+    def until_shown(self, words: str, selector: str = "main") -> None:
+        """Waits until these words can be seen there. Needs no JavaScript of the page."""
+        waiting = WebDriverWait(self.driver, PATIENCE, ignored_exceptions=PASSING)
+        waiting.until(lambda driver: words in driver.find_element(By.CSS_SELECTOR, selector).text)
 
     def until(self, words: str, selector: str = "main") -> None:
         """Waits until these words stand there."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.support.concert_frames import FULL_PAN, MASKED_PAN, REFERENCE_REQUEST, worked
 from tests.support.concert_raw import ACK, ENQ, EOT, NAK, RawEnd, open_driver
@@ -111,7 +112,11 @@ def test_a_reply_that_differs_proves_nothing(reply: bytes) -> None:
 
 
 def test_another_means_is_the_terminals_own_choice() -> None:
-    assert isinstance(_sell(_replying(_reply(means="2"))), Approved)
+    with capture_logs() as logs:
+        assert isinstance(_sell(_replying(_reply(means="2"))), Approved)
+    assert [(one["event"], one["asked"], one["used"]) for one in logs if one["log_level"] == "warning"] == [
+        ("concert_v2_other_means", "1", "2")
+    ]
 
 
 def test_stat_9_is_not_final() -> None:

@@ -135,3 +135,33 @@ def test_a_line_that_is_gone_is_opened_again() -> None:
                 assert len(here.line.ends) == times
 
     run_manual(main())
+
+
+@pytest.mark.parametrize("noise", [b"\x02", b"\x02abc\x03", b"abc\x03"], ids=repr)
+def test_a_frame_that_never_goes_on_does_not_swallow_the_call_of_the_terminal(noise: bytes) -> None:
+    async def main() -> None:
+        async with open_driver() as here, asyncio.TaskGroup() as group:
+            selling = group.create_task(here.terminal.perform(operation(), Journal()))
+            await here.end.serves(REFERENCE_REQUEST)
+            here.end.says(noise)
+            await asyncio.sleep(0.5)
+            await here.end.replies(worked("C3"))
+            assert await selling == Declined(wire_reason="7")
+
+    run_manual(main())
+
+
+def test_a_frame_that_is_due_has_its_own_wait() -> None:
+    async def main() -> None:
+        async with open_driver() as here, asyncio.TaskGroup() as group:
+            selling = group.create_task(here.terminal.perform(operation(), Journal()))
+            await here.end.serves(REFERENCE_REQUEST)
+            here.end.says(ENQ)
+            await here.end.hears(ACK)
+            here.end.says(worked("C3")[:10])
+            await asyncio.sleep(2.9)
+            here.end.says(worked("C3")[10:])
+            await here.end.hears(ACK)
+            assert await selling == Declined(wire_reason="7")
+
+    run_manual(main())

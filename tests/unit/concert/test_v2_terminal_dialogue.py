@@ -232,3 +232,13 @@ def test_a_line_lost_behind_the_reply_waits_for_its_acknowledgement_in_vain(repl
     assert replying.told() == []
     replying.waits_in_vain(Deadline.ACK)
     assert replying.told() == [Tell.UNDELIVERED]
+
+
+def test_an_answer_that_was_given_up_too_late_does_not_reach_the_next_request(replying: Terminal) -> None:
+    assert replying.hears(ACK) == [EOT]
+    replying.dialogue.no_answer()
+    assert replying.hears(ENQ, REFERENCE_REQUEST) == [ACK]
+    assert replying.does(Input.ACCEPT) == [ACK]
+    assert replying.hears(EOT) == []
+    replying.dialogue.answer()
+    assert replying.sent() == [ENQ]

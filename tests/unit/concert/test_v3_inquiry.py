@@ -1,87 +1,33 @@
 """What the driver asks a terminal besides payments, and how little it believes: terminals with canned answers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from tests.support.concert_v3 import REFERENCE, TWELVE_FIFTY, Journal, Network, driver_settings, operation
+from tests.support.concert_v3 import TWELVE_FIFTY, Journal, operation
+from tests.support.concert_v3_canned import (
+    HEAD,
+    MONEY,
+    NO_SUCH,
+    OTHERS,
+    OURS,
+    PAID,
+    PONG,
+    SILENT,
+    house,
+    status_answers,
+)
 from tillbridge.domain.outcome import Aborted, Approved, Declined, InDoubt
-from tillbridge.protocols.concert.tlv import Fields, decode
-from tillbridge.protocols.concert.v3.driver import ConcertV3Terminal
-from tillbridge.protocols.concert.v3.lines import TcpLine
 from tillbridge.protocols.contract import AbortReply, HealthState, Recovery, Unanswered
 from tillbridge.runtime.manual import run_manual
-
-HEAD = b"CZ0040301CJ012330538600404CA00201"
-PONG = HEAD + b"CD001IAE00210"
-NO_SUCH = b"AE00201AF00212"
-MONEY = b"CB0041250CE003978"
-PAID = b"AE00210CC003001AC006184117" + MONEY
-OURS = b"CF032" + REFERENCE.encode()
-OTHERS = b"CF032" + b"f" * 32
-SILENT = b""
-
-
-class Canned(asyncio.Protocol):
-    """Answers each action with the bytes that were laid out for it, and closes; nothing laid out is silence."""
-
-    def __init__(self, answers: Mapping[str, bytes], asked: list[str]) -> None:
-        self._answers, self._asked = answers, asked
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        fields = Fields.of(decode(data))
-        action = fields.get("CD") or ""
-        self._asked.append(action)
-        if action != "0" and {"CB", "CE"} & fields.values.keys():
-            self._asked.append("a service with an amount")
-        answer = self._answers.get(action, SILENT)
-        if answer:
-            self._transport.write(answer)
-            self._transport.close()
-
-
-class House:
-    """A driver, the answers that its terminal gives, and the actions that it was asked for."""
-
-    def __init__(self, answers: Mapping[str, bytes], **settings: Any) -> None:
-        self.answers = dict(answers)
-        self.asked: list[str] = []
-        self.network = Network()
-        self.network.answering = lambda: Canned(self.answers, self.asked)
-        self.terminal = ConcertV3Terminal(driver_settings(**settings), TcpLine(self.network.connect, 0.3))
-
-    @property
-    def recovery(self) -> Recovery:
-        return self.terminal.capabilities.recovery
-
-
-@asynccontextmanager
-async def house(answers: Mapping[str, bytes], **settings: Any) -> AsyncIterator[House]:
-    one = House(answers, **settings)
-    try:
-        yield one
-    finally:
-        await one.terminal.close()
-    assert "a service with an amount" not in one.asked
-
-
-def _status(*parts: bytes) -> dict[str, bytes]:
-    return {"I": PONG, "T": HEAD + b"CD001T" + b"".join(parts), "3": HEAD + b"CD0013" + NO_SUCH}
-
 
 # ---------------------------------------------------------------- the class, before and after
 
 
 def test_nothing_is_proven_before_it_was_asked() -> None:
     async def main() -> None:
-        async with house(_status(PAID, OURS)) as here:
+        async with house(status_answers(PAID, OURS)) as here:
             assert here.recovery is Recovery.NONE
             await here.terminal.health()
             assert here.recovery is Recovery.NONE
@@ -92,7 +38,7 @@ def test_nothing_is_proven_before_it_was_asked() -> None:
 
 def test_a_status_with_our_reference_and_the_payments_own_fields_settles_and_proves() -> None:
     async def main() -> None:
-        async with house(_status(PAID, OURS)) as here:
+        async with house(status_answers(PAID, OURS)) as here:
             said = await here.terminal.inquire(operation())
             assert isinstance(said, Approved)
             assert (said.amount, said.authorization_code) == (TWELVE_FIFTY, "184117")
@@ -105,7 +51,7 @@ def test_a_status_with_our_reference_and_the_payments_own_fields_settles_and_pro
 @pytest.mark.parametrize(("af", "kind"), [(b"AF00204", Declined), (b"AF00206", Aborted), (b"AF00211", Aborted)])
 def test_a_status_that_names_the_money_of_a_refusal_is_one(af: bytes, kind: type[Declined] | type[Aborted]) -> None:
     async def main() -> None:
-        async with house(_status(b"AE00201", af, MONEY, OURS)) as here:
+        async with house(status_answers(b"AE00201", af, MONEY, OURS)) as here:
             assert type(await here.terminal.inquire(operation())) is kind
             assert here.recovery is Recovery.BY_ID
 
@@ -125,13 +71,18 @@ def test_a_status_that_names_the_money_of_a_refusal_is_one(af: bytes, kind: type
         (b"AE00210CC003001AF00204", MONEY, OURS),
         (b"AE00201AF00204", OURS),  # a refusal of what: the payment or the question?
         (b"AE00201AF00204CB00200CE003978", OURS),
+        (b"AE00201", MONEY, OURS),
+        (b"AE00201AF00200", MONEY, OURS),  # unknown: the payment's end, or the payment?
+        (b"AE00201AF00207", MONEY, OURS),  # not completed: it may still run
+        (b"AE00201AF00209", MONEY, OURS),
+        (b"AE00201AF00210", MONEY, OURS),
         (b"AE00201AF00201", MONEY, OURS),
         (b"AE00299", MONEY, OURS),
     ],
 )
 def test_a_status_that_could_mean_something_else_proves_nothing(parts: tuple[bytes, ...]) -> None:
     async def main() -> None:
-        async with house(_status(*parts)) as here:
+        async with house(status_answers(*parts)) as here:
             assert await here.terminal.inquire(operation()) is Unanswered.CANNOT_ASK
             assert here.recovery is Recovery.NONE
 
@@ -140,7 +91,7 @@ def test_a_status_that_could_mean_something_else_proves_nothing(parts: tuple[byt
 
 def test_a_payment_that_was_taken_into_account_still_runs() -> None:
     async def main() -> None:
-        async with house(_status(b"AE00211", OURS)) as here:
+        async with house(status_answers(b"AE00211", OURS)) as here:
             assert await here.terminal.inquire(operation()) is Unanswered.STILL_RUNNING
             assert here.recovery is Recovery.BY_ID
 
@@ -149,19 +100,23 @@ def test_a_payment_that_was_taken_into_account_still_runs() -> None:
 
 def test_not_found_is_said_only_by_a_terminal_that_has_found_before() -> None:
     async def main() -> None:
-        async with house(_status(b"AE00201AF00210", OURS)) as here:
+        async with house(status_answers(b"AE00201AF00210", OURS)) as here:
             assert await here.terminal.inquire(operation()) is Unanswered.CANNOT_ASK
-            here.answers |= _status(PAID, OURS)
+            here.answers |= status_answers(PAID, OURS)
             assert isinstance(await here.terminal.inquire(operation()), Approved)
-            here.answers |= _status(b"AE00201AF00210", OURS)
+            here.answers |= status_answers(b"AE00201AF00210", OURS)
             assert await here.terminal.inquire(operation()) is Unanswered.NOT_FOUND
+            for unable in (b"AE00201", b"AE00201AF00207", b"AE00201AF00200"):
+                here.answers |= status_answers(unable, OURS)
+                assert await here.terminal.inquire(operation()) is Unanswered.CANNOT_ASK
+            assert here.recovery is Recovery.BY_ID
 
     run_manual(main())
 
 
 def test_a_terminal_that_stops_knowing_the_status_is_no_longer_asked() -> None:
     async def main() -> None:
-        async with house(_status(PAID, OURS)) as here:
+        async with house(status_answers(PAID, OURS)) as here:
             await here.terminal.inquire(operation())
             here.answers["T"] = HEAD + b"CD001T" + NO_SUCH
             assert await here.terminal.inquire(operation()) is Unanswered.CANNOT_ASK
@@ -219,7 +174,7 @@ def test_a_duplicate_of_something_else_is_no_evidence(parts: tuple[bytes, ...]) 
 
 def test_a_terminal_that_does_not_know_the_ping_is_asked_nothing_more() -> None:
     async def main() -> None:
-        async with house({"I": HEAD + b"CD001I" + NO_SUCH, "T": _status(PAID, OURS)["T"]}) as here:
+        async with house({"I": HEAD + b"CD001I" + NO_SUCH, "T": status_answers(PAID, OURS)["T"]}) as here:
             assert await here.terminal.inquire(operation()) is Unanswered.CANNOT_ASK
             assert await here.terminal.inquire(operation()) is Unanswered.CANNOT_ASK
             assert here.asked == ["I"]
@@ -230,7 +185,7 @@ def test_a_terminal_that_does_not_know_the_ping_is_asked_nothing_more() -> None:
 
 def test_a_terminal_without_an_answer_to_the_ping_is_asked_nothing_more_this_time() -> None:
     async def main() -> None:
-        async with house({"T": _status(PAID, OURS)["T"]}) as here:
+        async with house({"T": status_answers(PAID, OURS)["T"]}) as here:
             assert await here.terminal.inquire(operation()) is Unanswered.CANNOT_ASK
             assert here.asked == ["I"]
             here.answers["I"] = PONG
@@ -241,7 +196,7 @@ def test_a_terminal_without_an_answer_to_the_ping_is_asked_nothing_more_this_tim
 
 def test_a_silent_status_is_no_statement_and_no_reason_for_a_duplicate_of_the_wrong_class() -> None:
     async def main() -> None:
-        async with house(_status(PAID, OURS)) as here:
+        async with house(status_answers(PAID, OURS)) as here:
             await here.terminal.inquire(operation())
             here.answers["T"] = SILENT
             assert await here.terminal.inquire(operation()) is Unanswered.CANNOT_ASK
@@ -253,7 +208,7 @@ def test_a_silent_status_is_no_statement_and_no_reason_for_a_duplicate_of_the_wr
 
 def test_asking_can_be_forbidden() -> None:
     async def main() -> None:
-        async with house(_status(PAID, OURS), ask_after_doubt=False) as here:
+        async with house(status_answers(PAID, OURS), ask_after_doubt=False) as here:
             assert await here.terminal.inquire(operation()) is Unanswered.CANNOT_ASK
             assert here.asked == []
 
@@ -272,9 +227,9 @@ def test_without_our_reference_on_the_wire_the_status_is_not_asked() -> None:
 # ---------------------------------------------------------------- signs of life, and the proof before the need
 
 
-def test_an_approved_sale_is_used_once_to_prove_the_status() -> None:
+def test_an_approved_sale_is_used_once_to_prove_thestatus_answers() -> None:
     async def main() -> None:
-        answers = _status(PAID, OURS) | {"0": HEAD + b"CD0010" + PAID}
+        answers = status_answers(PAID, OURS) | {"0": HEAD + b"CD0010" + PAID}
         async with house(answers) as here:
             assert isinstance(await here.terminal.perform(operation(), Journal()), Approved)
             classes = [here.recovery]
@@ -289,7 +244,7 @@ def test_an_approved_sale_is_used_once_to_prove_the_status() -> None:
 
 def test_a_status_that_fails_its_proof_leaves_the_class_as_it_was() -> None:
     async def main() -> None:
-        answers = _status(NO_SUCH) | {"0": HEAD + b"CD0010" + PAID}
+        answers = status_answers(NO_SUCH) | {"0": HEAD + b"CD0010" + PAID}
         async with house(answers) as here:
             await here.terminal.perform(operation(), Journal())
             assert (await here.terminal.health()).state is HealthState.READY

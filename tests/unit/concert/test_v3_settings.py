@@ -32,41 +32,67 @@ def test_a_host_is_enough() -> None:
     assert (settings.connect_timeout, settings.answer_timeout, settings.quiet_time) == (5.0, 180.0, 0.3)
 
 
+BOTH_LINES = {"host": "h", "serial": {"port": "/dev/ttyUSB0"}}
+NO_LINE_ENDS = {"serial": {"port": "/dev/ttyUSB0"}, "trailing_crlf": True}
+
+
 @pytest.mark.parametrize(
-    "values",
+    ("values", "place", "words"),
     [
-        {},
-        {"host": "h", "serial": {"port": "/dev/ttyUSB0"}},
-        {"serial": {"port": "/dev/ttyUSB0"}, "trailing_crlf": True},
-        {"host": ""},
-        {"host": "h", "port": 0},
-        {"host": "h", "version": "0400"},
-        {"host": "h", "protocol_id": "123"},
-        {"host": "h", "currencies": ["EUR", "XXX"]},
-        {"host": "h", "application": "1"},
-        {"host": "h", "quiet_time": 0},
-        {"host": "h", "surprise": 1},
+        ({}, (), "give either host (and port) or serial"),
+        (BOTH_LINES, (), "give either host (and port) or serial"),
+        (NO_LINE_ENDS, (), "trailing_crlf is for TCP"),
+        ({"host": ""}, ("host",), "at least 1 character"),
+        ({"host": "h", "port": 0}, ("port",), "greater than or equal to 1"),
+        ({"host": "h", "port": "serial"}, ("port",), "integer"),
+        ({"host": "h", "version": "0400"}, ("version",), "'0300', '0301', '0310' or '0320'"),
+        ({"host": "h", "protocol_id": "123"}, ("protocol_id",), "[0-9]{12}"),
+        ({"host": "h", "currencies": ["EUR", "XXX"]}, (), "not ISO 4217 currency codes: XXX"),
+        ({"host": "h", "application": "1"}, ("application",), "[0-9A-Z]{3}"),
+        ({"host": "h", "ticket": "yes"}, ("ticket",), "'none', 'customer', 'merchant' or 'both'"),
+        ({"host": "h", "quiet_time": 0}, ("quiet_time",), "0.05"),
+        ({"host": "h", "connect_timeout": 0}, ("connect_timeout",), "greater than 0"),
+        ({"host": "h", "answer_timeout": 901}, ("answer_timeout",), "900"),
+        ({"host": "h", "service_timeout": 61}, ("service_timeout",), "60"),
+        ({"serial": {}}, ("serial", "port"), "required"),
+        ({"host": "h", "surprise": 1}, ("surprise",), "not permitted"),
     ],
 )
-def test_a_wrong_driver_setting_is_refused(values: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
+def test_a_wrong_driver_setting_is_refused_by_name(values: dict[str, Any], place: tuple[str, ...], words: str) -> None:
+    with pytest.raises(ValidationError) as caught:
         _driver(**values)
+    _assert_named(caught.value, place, words)
 
 
 @pytest.mark.parametrize(
-    "values",
+    ("values", "place", "words"),
     [
-        {"serial": {"port": "/dev/ttyUSB0"}, "pty": "/tmp/line"},  # noqa: S108 - a name that nothing opens
-        {"port": 70000},
-        {"personality": "nobody"},
-        {"name": "Till One"},
-        {"proof_of_delivery": "hope"},
-        {"surprise": 1},
+        (
+            {"serial": {"port": "/dev/ttyUSB0"}, "pty": "/tmp/line"},  # noqa: S108 - a name that nothing opens
+            (),
+            "give either serial or pty",
+        ),
+        ({"host": ""}, ("host",), "at least 1 character"),
+        ({"port": 70000}, ("port",), "65535"),
+        ({"personality": "nobody"}, ("personality",), "'plain'"),
+        ({"name": "Till One"}, ("name",), "a-z0-9"),
+        ({"proof_of_delivery": "hope"}, ("proof_of_delivery",), "'close' or 'write'"),
+        ({"quiet_time": 10}, ("quiet_time",), "less than or equal to 5"),
+        ({"incomplete_time": 0}, ("incomplete_time",), "0.1"),
+        ({"surprise": 1}, ("surprise",), "not permitted"),
     ],
 )
-def test_a_wrong_door_setting_is_refused(values: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
+def test_a_wrong_door_setting_is_refused_by_name(values: dict[str, Any], place: tuple[str, ...], words: str) -> None:
+    with pytest.raises(ValidationError) as caught:
         DoorSettings.model_validate(values)
+    _assert_named(caught.value, place, words)
+
+
+def _assert_named(refusal: ValidationError, place: tuple[str, ...], words: str) -> None:
+    """One wrong place is one error, which says where it is and what would be right."""
+    (error,) = refusal.errors()
+    assert error["loc"] == place
+    assert words in error["msg"]
 
 
 def test_a_door_listens_on_the_loopback_unless_told_otherwise() -> None:

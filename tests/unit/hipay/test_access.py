@@ -89,7 +89,8 @@ def test_a_header_is_checked_once_even_by_many_at_once(monkeypatch: pytest.Monke
     async def main() -> None:
         door = Access("log", HASH, False, manual_runtime())
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(door.admits(header("log:pwd"), ADDRESS)) for _ in range(50)]
+            many = 2 * access.MAX_WAITING
+            tasks = [group.create_task(door.admits(header("log:pwd"), ADDRESS)) for _ in range(many)]
         assert {task.result() for task in tasks} == {Admission.ADMITTED}
 
     run_manual(main())
@@ -114,10 +115,21 @@ def test_wrong_logins_have_to_wait_and_the_right_till_does_not() -> None:
         for number in range(access.MAX_BAD_LOGINS):
             assert await door.admits(header(f"log:{number}"), ADDRESS) is Admission.REFUSED
         assert await door.admits(header("log:x"), ADDRESS) is Admission.TOO_MANY
+        assert await door.admits(header("log:0"), ADDRESS) is Admission.REFUSED
         assert await door.admits(header("log:x"), "192.0.2.2") is Admission.REFUSED
         assert await door.admits(header("log:pwd"), ADDRESS) is Admission.ADMITTED
         await asyncio.sleep(access.WINDOW)
         assert await door.admits(header("log:x"), ADDRESS) is Admission.REFUSED
+
+    run_manual(main())
+
+
+def test_a_forgotten_program_with_an_old_password_shuts_nobody_out() -> None:
+    async def main() -> None:
+        door = Access("log", HASH, False, manual_runtime())
+        for _ in range(5 * access.MAX_BAD_LOGINS):
+            assert await door.admits(header("log:old"), ADDRESS) is Admission.REFUSED
+        assert await door.admits(header("log:pwd"), ADDRESS) is Admission.ADMITTED
 
     run_manual(main())
 
@@ -153,8 +165,8 @@ def test_addresses_are_forgotten_before_they_fill_the_memory() -> None:
     async def main() -> None:
         wrong = access._WrongLogins(manual_runtime().clock)
         for number in range(access.MAX_ADDRESSES + 1):
-            for _ in range(access.MAX_BAD_LOGINS):
-                wrong.note(str(number))
+            for tried in range(access.MAX_BAD_LOGINS):
+                wrong.note(str(number), bytes([tried]))
         assert not wrong.too_many("0")
         assert wrong.too_many(str(access.MAX_ADDRESSES))
 

@@ -147,6 +147,12 @@ def test_a_line_that_is_no_object_is_named(odd: object) -> None:
     assert faults([line(), odd]) == {(Fault.NOT_AN_OBJECT, None)}
 
 
+@pytest.mark.parametrize("odd", [0, 1, "x", True, False])
+def test_a_cart_that_is_none_is_left_out(odd: object) -> None:
+    assert checked(odd).status is CartStatus.LEFT_OUT
+    assert faults(odd) == {(Fault.NOT_AN_OBJECT, None)}
+
+
 def test_lines_and_problems_are_bounded() -> None:
     assert faults([line()] * (MAX_LINES + 1)) == {(Fault.TOO_MANY_LINES, None)}
     assert len(checked([{}] * MAX_LINES).problems) == MAX_PROBLEMS

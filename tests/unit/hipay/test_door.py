@@ -92,6 +92,8 @@ def test_the_result_is_noted_as_delivered() -> None:
         assert desk.told == [(paid, "hipay:log", True)]
         await counter.get("/order/A")
         assert desk.told == [(paid, "hipay:log", True)] * 2
+        await counter.call("HEAD", "/order/A")
+        assert len(desk.told) == 2
 
     run_manual(main())
 
@@ -105,15 +107,27 @@ def test_a_note_that_fails_does_not_spoil_the_answer() -> None:
     run_manual(main())
 
 
-def test_a_part_may_be_approved_unless_the_settings_say_no() -> None:
-    async def main(allowed: bool) -> None:
-        counter, desk = watched(partial_approval=allowed)
+@pytest.mark.parametrize(("different", "allowed"), [({}, False), ({"partial_approval": True}, True)])
+def test_a_part_may_be_approved_only_if_the_settings_say_so(different: dict[str, bool], allowed: bool) -> None:
+    async def main() -> None:
+        counter, desk = watched(**different)
         await counter.order(amount=1)
         await counter.order(amount=1, transaction_type="Credit", key="k")
         assert [request.partial_allowed for request in desk.requests] == [allowed, False]
 
-    run_manual(main(True))
-    run_manual(main(False))
+    run_manual(main())
+
+
+def test_a_cart_that_is_none_stops_no_payment() -> None:
+    async def main() -> None:
+        counter = Counter()
+        paid = (await counter.order(amount=1, order_id="A", cart="none")).json
+        assert (paid["paymentStatus"], paid["cart"], paid["cart_status"]) == ("SUCCESS", {}, "left_out")
+        assert [warning["code"] for warning in paid["warnings"]] == ["cart_not_an_object"]
+        again = (await counter.get("/order/A")).json
+        assert (again["cart"], again["cart_status"]) == ({}, "left_out")
+
+    run_manual(main())
 
 
 def test_a_part_that_was_approved_is_answered() -> None:
@@ -307,7 +321,8 @@ def test_once_a_payment_may_have_begun_every_failure_is_unknown(failure: Excepti
         reply = await counter.order(amount=1, order_id="A")
         assert (reply.status, reply.json["code"], reply.json["errorCode"]) == (500, "internal", "1000")
         assert (reply.json["outcome"], reply.json["money_moved"]) == ("unknown", "unknown")
-        assert reply.json["retryable"] is False
+        assert (reply.json["retryable"], reply.json["device_locked"]) == (False, True)
+        assert "check the terminal" in reply.json["errorDescription"]
         assert (await counter.get("/order/A")).json["payment_id"] == reply.json["payment_id"]
         assert "boom" not in reply.text
 

@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.unit.engine.house import house
 from tests.unit.engine.puppet import CAPABILITIES, Puppet
 from tests.unit.hipay.till import Reply, Till
@@ -52,6 +54,44 @@ def test_the_same_order_with_another_amount_is_refused(tmp_path: Path) -> None:
             assert (other.status, other.json["code"]) == (409, "order_conflict")
             assert other.json["payment_id"] == paid["payment_id"]
             assert len(puppet.taken) == 1
+
+    run_manual(main())
+
+
+@pytest.mark.parametrize(("allowed", "outcome"), [(False, "unknown"), (True, "approved")])
+def test_a_part_is_in_doubt_unless_the_settings_allow_it(tmp_path: Path, allowed: bool, outcome: str) -> None:
+    async def main() -> None:
+        puppet = Puppet(replace(CAPABILITIES, partial=True))
+        async with house(tmp_path, puppet) as engine:
+            puppet.answers.put_nowait(Approved(Money(500, EUR)))
+            body = (await at_the_till(engine, partial_approval=allowed).order(amount=10, order_id="A")).json
+            assert body["outcome"] == outcome
+
+    run_manual(main())
+
+
+def test_a_key_is_the_same_payment_after_the_door_got_another_terminal(tmp_path: Path) -> None:
+    async def main() -> None:
+        puppet = Puppet()
+        async with house(tmp_path, puppet) as engine:
+            puppet.answers.put_nowait(Approved(TEN))
+            first = (await at_the_till(engine).order(amount=10, key="k")).json
+            again = await at_the_till(engine, terminal="bar").order(amount=10, key="k")
+            assert (again.status, again.json["payment_id"]) == (200, first["payment_id"])
+            assert len(puppet.taken) == 1
+
+    run_manual(main())
+
+
+def test_a_bill_is_split_by_keys(tmp_path: Path) -> None:
+    async def main() -> None:
+        puppet = Puppet()
+        async with house(tmp_path, puppet) as engine:
+            till = at_the_till(engine)
+            for key in ("k1", "k2", "k1"):
+                puppet.answers.put_nowait(Approved(TEN))
+                assert (await till.order(amount=10, order_id="A", key=key)).json["paymentStatus"] == "SUCCESS"
+            assert len(puppet.taken) == 2
 
     run_manual(main())
 

@@ -38,6 +38,10 @@ def test_null_is_the_same_as_absent() -> None:
     assert order(**dict.fromkeys(fields)) == order()
 
 
+def test_an_empty_list_is_an_empty_object() -> None:
+    assert order(customer=[], custom_data=[]) == order()
+
+
 # ---------------------------------------------------------------- amounts
 
 
@@ -155,7 +159,9 @@ def test_the_forced_authorization_in_every_spelling(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["cart", "basket"])
-@pytest.mark.parametrize("cart", [{"name": "one line"}, [{"name": "first"}, {"name": "second"}], [], {}])
+@pytest.mark.parametrize(
+    "cart", [{"name": "one line"}, [{"name": "first"}, {"name": "second"}], [], {}, "none", 0, False]
+)
 def test_the_cart_in_every_spelling_and_shape(name: str, cart: object) -> None:
     assert order(**{name: cart}).echo.cart == cart
 
@@ -205,16 +211,13 @@ def test_two_spellings_that_agree_are_one() -> None:
         ({"order_id": "a\x00b"}, "order_id"),
         ({"force_authorization": "false"}, "force_authorization"),
         ({"forceAuthorization": 1}, "forceAuthorization"),
-        ({"cart": "none"}, "cart"),
-        ({"basket": 0}, "basket"),
-        ({"customer": []}, "customer"),
+        ({"customer": [{}]}, "customer"),
         ({"customer": "John"}, "customer"),
         ({"customer": {"id": True}}, "customer.id"),
         ({"customer": {"id": 1.5}}, "customer.id"),
         ({"customer": {"firstname": 1}}, "customer.firstname"),
         ({"customer": {"last_name": []}}, "customer.last_name"),
-        ({"customer": {"email": 1}}, "customer.email"),
-        ({"custom_data": []}, "custom_data"),
+        ({"custom_data": ["x"]}, "custom_data"),
         ({"customData": "x"}, "customData"),
     ],
 )
@@ -227,9 +230,10 @@ def test_a_wrong_type_is_refused_and_named(fields: dict[str, object], place: str
 
 
 @pytest.mark.parametrize(
-    "email", ["[email protected]", "john", "john@", "@doe.fr", "john@doe", "j d@doe.fr", "a@b..fr"]
+    "email",
+    ["[email protected]", "john", "john@", "@doe.fr", "john@doe", "j d@doe.fr", "a@b..fr", 1, False, ["a@b.fr"], {}],
 )
-def test_an_address_that_does_not_add_up_gives_a_warning(email: str) -> None:
+def test_an_address_that_does_not_add_up_gives_a_warning(email: object) -> None:
     assert warned(order(customer={"email": email})) == [("email_invalid", "customer.email")]
 
 
@@ -274,7 +278,7 @@ def test_fields_beyond_the_known_stay_with_the_customer() -> None:
 
 def test_the_way_of_writing_does_not_change_the_fingerprint() -> None:
     texts = [b'{"amount": 10.2}', b'{"amount":"10,20"}', b'{"currency": "EUR", "amount": "10.2"}']
-    assert len({read_order(text).fingerprint(None) for text in texts}) == 1
+    assert len({read_order(text).fingerprint() for text in texts}) == 1
 
 
 @pytest.mark.parametrize(
@@ -293,9 +297,8 @@ def test_the_way_of_writing_does_not_change_the_fingerprint() -> None:
 )
 def test_everything_else_changes_the_fingerprint(change: dict[str, object]) -> None:
     usual: dict[str, Any] = {"order_id": "A", "customer": {"id": 1}, "custom_data": {"a": 1}}
-    prints = {order(**usual).fingerprint(None), order(**(usual | change)).fingerprint(None)}
+    prints = {order(**usual).fingerprint(), order(**(usual | change)).fingerprint()}
     assert len(prints) == 2
-    assert order(**usual).fingerprint("t1") not in prints
 
 
 def test_a_key_is_read_from_its_header() -> None:

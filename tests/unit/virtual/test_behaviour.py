@@ -46,9 +46,9 @@ def test_every_fault_has_a_scenario_of_its_own() -> None:
     [
         (1295, Fault.DROP_BEFORE_ANSWER),
         (1296, Fault.DROP_ON_REQUEST),
-        (1297, Fault.DROP_LAST_BYTE),
+        (1297, Fault.NEVER_ANSWER),
         (1298, Fault.WRONG_AMOUNT),
-        (1299, Fault.NEVER_ANSWER),
+        (1299, Fault.BYTE_BY_BYTE),
     ],
 )
 def test_an_amount_brings_its_fault(minor: int, fault: Fault) -> None:

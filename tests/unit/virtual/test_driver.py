@@ -126,7 +126,7 @@ def test_every_screen_is_told() -> None:
         (1295, InDoubt, 1295),
         (1296, InDoubt, 0),
         (1297, InDoubt, 1297),
-        (1299, InDoubt, 1299),
+        (1299, Approved, 1299),
     ],
 )
 def test_each_ending_of_the_table(minor: int, outcome: type[Outcome], taken: int) -> None:

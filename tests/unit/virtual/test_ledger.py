@@ -186,6 +186,14 @@ def test_a_folder_in_its_place_is_named(tmp_path: Path) -> None:
     assert (error.value.code, error.value.place) == (Code.FOLDER_UNUSABLE, str(tmp_path))
 
 
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "file" / "ledger.jsonl"
+    path.parent.write_text("mine")
+    with pytest.raises(BridgeError) as error:
+        Ledger(path)
+    assert (error.value.code, error.value.place) == (Code.FOLDER_UNUSABLE, str(path))
+
+
 def test_a_failed_flush_takes_the_row_back_and_the_terminal_takes_no_money(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tillbridge.cli.simulating import Line, Simulation, host_and_port, simulator
+from tillbridge.cli.addresses import host_and_port
+from tillbridge.cli.simulating import Line, Simulation, simulator
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.protocols import registry
 from tillbridge.runtime.effects import Runtime

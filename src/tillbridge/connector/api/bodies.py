@@ -53,7 +53,10 @@ class AmountBody(Body):
 
 
 class PaymentBody(Body):
-    """A new payment. `terminal` may be left out where there is only one."""
+    """A new payment. `terminal` may be left out where there is only one.
+
+    `order_id` is the till's own number, to find the payment by: several payments may have the same one.
+    """
 
     kind: Literal[Kind.SALE, Kind.REFUND, Kind.AUTHORIZATION] = Kind.SALE
     amount: AmountBody

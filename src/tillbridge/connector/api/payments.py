@@ -48,7 +48,10 @@ IdempotencyKey = Annotated[
 ]
 Prefer = Annotated[
     str | None,
-    Header(description=f"`wait=N` asks to answer when the payment is over, after at most N ≤ {LONGEST_WAIT} seconds."),
+    Header(
+        alias="Prefer",
+        description=f"`wait=N` asks to answer when the payment is over, after at most N ≤ {LONGEST_WAIT} seconds.",
+    ),
 ]
 
 _ONE: Final = (*ALWAYS, Code.PAYMENT_UNKNOWN)

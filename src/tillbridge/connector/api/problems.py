@@ -37,6 +37,9 @@ ALWAYS: Final = (
 )
 """What any request may meet."""
 
+CODES: Final = "x-codes"
+"""The extension of OpenAPI under which a response lists the codes that it may carry."""
+
 _IDEMPOTENCY_KEY: Final = "idempotency-key"
 
 
@@ -92,16 +95,19 @@ def handlers(engine: Engine, runtime: Runtime) -> dict[int | type[Exception], Ha
 
 
 def documented(*codes: Code) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route for OpenAPI: these errors, by their status."""
-    described: dict[int | str, dict[str, Any]] = {}
+    """The `responses` of a route for OpenAPI: these errors, by their status; `x-codes` names them."""
+    by_status: dict[int, list[Code]] = {}
     for code in codes:
-        entry = BridgeError(code).entry
-        if entry.status not in described:
-            schema = {"$ref": f"#/components/schemas/{ProblemResource.__name__}"}
-            described[entry.status] = {"description": entry.title, "content": {MEDIA_TYPE.decode(): {"schema": schema}}}
-        else:
-            described[entry.status]["description"] += f" {entry.title}"
-    return described
+        by_status.setdefault(BridgeError(code).entry.status, []).append(code)
+    schema = {"$ref": f"#/components/schemas/{ProblemResource.__name__}"}
+    return {
+        status: {
+            "description": " ".join(BridgeError(code).entry.title for code in those),
+            "content": {MEDIA_TYPE.decode(): {"schema": schema}},
+            CODES: [code.value for code in those],
+        }
+        for status, those in by_status.items()
+    }
 
 
 async def _money_moved(engine: Engine, error: BridgeError) -> MoneyMoved:

@@ -30,13 +30,13 @@ HEARTBEAT: Final = b": alive\n\n"
 class PaymentStream(Response):
     """A `text/event-stream` of payments as they change.
 
-    `words` makes the event's bytes of a payment. `beat` makes those of a sign of life; None ends the stream.
+    `words` makes the event's bytes of a payment and `beat` those of a sign of life; None from either ends the stream.
     """
 
     def __init__(
         self,
         watch: Callable[[], AbstractContextManager[Watcher]],
-        words: Callable[[Payment], bytes],
+        words: Callable[[Payment], bytes | None],
         beat: Callable[[], bytes | None] = lambda: HEARTBEAT,
     ) -> None:
         super().__init__(media_type="text/event-stream", headers={"Cache-Control": "no-store"})
@@ -46,22 +46,26 @@ class PaymentStream(Response):
         self._beat = beat
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # as ASGI has it
-        """Speaks until the watcher is cut off, the client leaves, or the server stops."""
-        async with asyncio.TaskGroup() as group:
-            speaking = group.create_task(self._speak(send))
-            listening = group.create_task(_until_left(receive))
-            speaking.add_done_callback(lambda _: listening.cancel())
-            listening.add_done_callback(lambda _: speaking.cancel())
+        """Speaks until the watcher is cut off, the client leaves, or the server stops.
 
-    async def _speak(self, send: Send) -> None:
+        What was published by then is still said: a connector stops right after its last payment, and whoever waits for
+        that payment shall hear how it ended.
+        """
+        with self._watch() as watcher:
+            async with asyncio.TaskGroup() as group:
+                speaking = group.create_task(self._speak(watcher, send))
+                listening = group.create_task(_until_left(receive))
+                speaking.add_done_callback(lambda _: listening.cancel())
+                listening.add_done_callback(lambda _: watcher.end())
+
+    async def _speak(self, watcher: Watcher, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        piece: bytes | None = RETRY
         try:
-            with self._watch() as watcher:
-                await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-                piece: bytes | None = RETRY
-                while piece is not None:
-                    async with asyncio.timeout(SEND_PATIENCE):
-                        await send({"type": "http.response.body", "body": piece, "more_body": True})
-                    piece = await self._next(watcher)
+            while piece is not None:
+                async with asyncio.timeout(SEND_PATIENCE):
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+                piece = await self._next(watcher)
         except TimeoutError:
             return
         await send({"type": "http.response.body", "body": b"", "more_body": False})

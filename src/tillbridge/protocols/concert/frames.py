@@ -91,6 +91,9 @@ class _Place(IntEnum):
     NOISE_CHECK = 4
 
 
+_KEEP_NEXT: Final = frozenset({_Place.BODY, _Place.CHECK, _Place.NOISE_CHECK})
+
+
 class FrameDecoder:
     """Turns bytes, cut anywhere, into events. Raises nothing, stores at most 512 bytes, costs the same per byte.
 
@@ -118,6 +121,11 @@ class FrameDecoder:
     def looks_like_even_parity(self) -> bool:
         """Whether bytes above 7F have come and each fits even parity: a line of 7E1 that is read as 8N1."""
         return self._even_above > 0 and self._odd_above == 0
+
+    @property
+    def keeps_next(self) -> bool:
+        """Whether the next byte counts as part of a frame, whatever it is; `in_frame`, or at a lost frame's LRC."""
+        return self._place in _KEEP_NEXT
 
     def reset(self) -> None:
         """Forgets a frame that has begun: the rest of it did not come in time."""

@@ -8,7 +8,7 @@ shows no password.
 import asyncio
 import hmac
 from base64 import b64decode
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from enum import StrEnum
 from typing import Final
 
@@ -18,8 +18,8 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 from tillbridge.runtime.effects import Clock, Runtime
 
 MAX_BAD_LOGINS: Final = 10
-"""Wrong logins of one address within `WINDOW` before it has to wait: a mistyped setting is noticed, a search is not
-worth while."""
+"""Different wrong logins of one address within `WINDOW` before it has to wait: a mistyped setting is noticed, a search
+is not worth while."""
 
 WINDOW: Final = 60.0
 """Seconds for which a wrong login counts."""
@@ -28,7 +28,8 @@ MAX_ADDRESSES: Final = 1024
 """Addresses that are remembered as wrong; beyond that the oldest is forgotten, so that nobody can fill the memory."""
 
 MAX_WAITING: Final = 64
-"""Logins that wait to be checked, one after the other: more than a shop has tills, and three seconds of work."""
+"""Different logins that wait to be checked, one after the other: three seconds of work. Tills with the same login share
+one check, however many of them come at once."""
 
 MAX_ACCEPTED: Final = 4
 """Spellings of the right login that are remembered: the scheme's letters and the character set may differ."""
@@ -64,7 +65,7 @@ class Access:
         self._accepted: deque[bytes] = deque(maxlen=MAX_ACCEPTED)
         self._wrong = _WrongLogins(runtime.clock)
         self._one_at_a_time = asyncio.Lock()
-        self._waiting = 0
+        self._waiting: Counter[bytes] = Counter()
 
     async def admits(self, header: bytes | None, address: str) -> Admission:
         """Whether this header opens the door for a client at `address`."""
@@ -73,14 +74,14 @@ class Access:
         digest = hmac.digest(self._key, header, "sha256")
         if self._remembers(digest):
             return Admission.ADMITTED
-        if self._waiting >= MAX_WAITING:
+        if digest not in self._waiting and len(self._waiting) >= MAX_WAITING:
             return Admission.TOO_MANY
-        self._waiting += 1
+        self._waiting[digest] += 1
         try:
             async with self._one_at_a_time:
                 return await self._check(header, digest, address)
         finally:
-            self._waiting -= 1
+            self._waiting -= Counter([digest])  # drops the entry with the last one that waited
 
     def _remembers(self, digest: bytes) -> bool:
         return any(hmac.compare_digest(digest, known) for known in self._accepted)
@@ -88,10 +89,12 @@ class Access:
     async def _check(self, header: bytes, digest: bytes, address: str) -> Admission:
         if self._remembers(digest):  # a request that came at the same time has been checked meanwhile
             return Admission.ADMITTED
+        if self._wrong.knows(address, digest):
+            return Admission.REFUSED
         if self._wrong.too_many(address):
             return Admission.TOO_MANY
         if not await self._right(header):
-            self._wrong.note(address)
+            self._wrong.note(address, digest)
             return Admission.REFUSED
         self._accepted.append(digest)
         self._wrong.forget(address)
@@ -135,25 +138,37 @@ def _read_basic(header: bytes) -> tuple[bytes, bytes] | None:
 
 
 class _WrongLogins:
-    """Counts wrong logins by address, within `WINDOW` seconds."""
+    """Counts different wrong logins by address, within `WINDOW` seconds.
+
+    A program with an old password sends the same header for ever. That is no search, so it counts once: otherwise one
+    forgotten program would shut out the right till beside it, which may come from the same address.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._times: OrderedDict[str, deque[float]] = OrderedDict()
+        self._noted: OrderedDict[str, deque[tuple[float, bytes]]] = OrderedDict()
+
+    def knows(self, address: str, digest: bytes) -> bool:
+        """Whether this very header was wrong a moment ago."""
+        return any(hmac.compare_digest(digest, noted) for _, noted in self._recent(address))
 
     def too_many(self, address: str) -> bool:
-        times = self._times.get(address)
-        if times is None:
-            return False
-        while times and times[0] <= self._clock.monotonic() - WINDOW:
-            times.popleft()
-        return len(times) >= MAX_BAD_LOGINS
+        """Whether this address has to wait."""
+        return len(self._recent(address)) >= MAX_BAD_LOGINS
 
-    def note(self, address: str) -> None:
-        self._times.setdefault(address, deque(maxlen=MAX_BAD_LOGINS)).append(self._clock.monotonic())
-        self._times.move_to_end(address)
-        if len(self._times) > MAX_ADDRESSES:
-            self._times.popitem(last=False)
+    def note(self, address: str, digest: bytes) -> None:
+        """This header was wrong."""
+        self._noted.setdefault(address, deque(maxlen=MAX_BAD_LOGINS)).append((self._clock.monotonic(), digest))
+        self._noted.move_to_end(address)
+        if len(self._noted) > MAX_ADDRESSES:
+            self._noted.popitem(last=False)
 
     def forget(self, address: str) -> None:
-        self._times.pop(address, None)
+        """The address has shown the right login."""
+        self._noted.pop(address, None)
+
+    def _recent(self, address: str) -> deque[tuple[float, bytes]]:
+        noted = self._noted.get(address, deque())
+        while noted and noted[0][0] <= self._clock.monotonic() - WINDOW:
+            noted.popleft()
+        return noted

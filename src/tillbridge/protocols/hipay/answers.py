@@ -133,7 +133,7 @@ class Answers:
 
     def refusal(self, error: BridgeError, trace_id: str, status: int | None = None) -> Answer:
         """A refusal: nothing was sent to a terminal for this request, except where a fault leaves that open."""
-        moved = MoneyMoved.UNKNOWN if error.code is Code.INTERNAL else MoneyMoved.NO
+        unknown = error.code is Code.INTERNAL
         flat: JsonObject = {
             "paymentStatus": PaymentStatus.FAILURE.value,
             "errorCode": verdicts.REFUSED.value,
@@ -144,10 +144,11 @@ class Answers:
             "field": error.place,
             "detail": error.detail or error.entry.title,
             "action": error.entry.action,
-            "outcome": "unknown" if moved is MoneyMoved.UNKNOWN else "not_started",
-            "money_moved": moved.value,
+            "outcome": "unknown" if unknown else "not_started",
+            "money_moved": (MoneyMoved.UNKNOWN if unknown else MoneyMoved.NO).value,
             "retryable": verdicts.refusal_retryable(error.code),
-            "device_locked": error.code is Code.TERMINAL_LOCKED,
+            # After a fault of ours in the middle of a payment, that payment still occupies its terminal.
+            "device_locked": error.code is Code.TERMINAL_LOCKED or (unknown and error.payment_id is not None),
             "operator_text": refusal_text(error.code, self._language),
             "trace_id": trace_id,
         }
@@ -185,7 +186,9 @@ class Answers:
         body |= {"orderId": payment.order_id, "transationType": kind}
         if not self._settings.quirks.misspelt_type_only:
             body["transactionType"] = kind
-        echoed = {"cart": echo.cart, "customer": echo.customer, "customData": echo.custom_data}
+        # A cart that is neither an object nor a list is left out: tills read an object here.
+        cart = echo.cart if isinstance(echo.cart, dict | list) else {}
+        echoed = {"cart": cart, "customer": echo.customer, "customData": echo.custom_data}
         return body | {"forceAuthorization": echo.force_authorization} | echoed
 
     def _amount(self, money: Money, asked: Money, echo: Echo) -> object:

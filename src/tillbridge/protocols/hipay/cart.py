@@ -76,7 +76,7 @@ class CheckedCart:
 
 def check(cart: object, amount: Money) -> CheckedCart:
     """Checks a cart (one line as an object, or a list of lines) against the amount of its order."""
-    lines = cart if isinstance(cart, list) else [cart] if cart else []
+    lines = cart if isinstance(cart, list) else [cart] if cart != {} else []
     if not lines:
         return CheckedCart(CartStatus.ABSENT)
     if len(lines) > MAX_LINES:

@@ -124,6 +124,8 @@ class HipayDoor:
 
     async def _ask(self, request: Request) -> Response:
         result = await self._orders.ask(request.path_params["id"], _trace(request))
+        if request.method != "GET":  # HEAD carries no body, so that its till has heard no result
+            return _json(result.answer, _trace(request))
         return _Told(result, _trace(request), self._orders, None)
 
     async def _cancel(self, request: Request) -> Response:

@@ -40,10 +40,9 @@ _SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 _KNOWN: Final = frozenset(name for names in _SPELLINGS.values() for name in names)
 
-_CUSTOMER_TEXTS: Final[tuple[tuple[str, ...], ...]] = (
+_CUSTOMER_NAMES: Final[tuple[tuple[str, ...], ...]] = (
     ("firstname", "firstName", "first_name"),
     ("lastname", "lastName", "last_name"),
-    ("email",),
 )
 
 _KINDS: Final = {"Debit": Kind.SALE, "Credit": Kind.REFUND}
@@ -91,14 +90,16 @@ class Order:
     echo: Echo
     warnings: tuple[Warned, ...]
 
-    def fingerprint(self, terminal: str | None) -> str:
-        """SHA-256 over everything that makes the request what it is; the way its amount is written does not."""
+    def fingerprint(self) -> str:
+        """SHA-256 over everything that makes the request what it is; the way its amount is written does not.
+
+        The settings have no part in it: a repeat is the same payment also after the door was given another terminal.
+        """
         meaning = {
             "kind": self.kind,
             "minor": self.amount.minor,
             "currency": self.amount.currency.code,
             "order_id": self.order_id,
-            "terminal": terminal,
             "force_authorization": self.echo.force_authorization,
             "cart": self.echo.cart,
             "customer": self.echo.customer,
@@ -227,7 +228,8 @@ def _forced(fields: Mapping[str, object]) -> bool:
 
 def _object(fields: Mapping[str, object], field: str) -> JsonObject:
     name, value = _pick(fields, _SPELLINGS[field])
-    if value is None:
+    # PHP writes an empty dictionary as an empty list, so that this list says nothing either.
+    if value is None or value == []:
         return {}
     if not isinstance(value, dict):
         raise _wrong(name, "an object is expected")
@@ -235,25 +237,21 @@ def _object(fields: Mapping[str, object], field: str) -> JsonObject:
 
 
 def _cart(fields: Mapping[str, object]) -> object:
-    """The cart as the caller sent it: one line as an object, or a list of lines. What is in it only gives warnings."""
-    name, value = _pick(fields, _SPELLINGS["cart"])
-    if value is None:
-        return {}
-    if not isinstance(value, dict | list):
-        raise _wrong(name, "an object or a list of objects is expected")
-    return value
+    """The cart as the caller sent it: whatever is wrong with it, `cart.check` warns and the payment goes on."""
+    _, value = _pick(fields, _SPELLINGS["cart"])
+    return {} if value is None or value == "" else value
 
 
 def _check_customer(customer: JsonObject) -> list[Warned]:
     identity = customer.get("id")
     if identity is not None and (isinstance(identity, bool) or not isinstance(identity, str | int)):
         raise _wrong("customer.id", "a text or a whole number is expected")
-    for spellings in _CUSTOMER_TEXTS:
+    for spellings in _CUSTOMER_NAMES:
         name, value = _pick(customer, spellings, "customer.")
         if value is not None and not isinstance(value, str):
             raise _wrong(f"customer.{name}", "a text is expected")
     email = customer.get("email")
-    if not isinstance(email, str) or email == "" or _looks_like_email(email):
+    if email is None or email == "" or (isinstance(email, str) and _looks_like_email(email)):
         return []
     return [Warned("email_invalid", "customer.email", "this is not an e-mail address; the payment goes on")]
 

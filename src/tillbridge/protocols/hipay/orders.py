@@ -24,6 +24,7 @@ from tillbridge.runtime.effects import Runtime
 NAME: Final = "hipay"
 """The door's name, in entry points, in `PaymentRequest.door` and before the login in `PaymentRequest.caller`."""
 
+_LOOK_FIRST: Final = "check the terminal before you try again"
 _PAYMENT_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _log = structlog.get_logger(__name__)
 
@@ -86,7 +87,7 @@ class Orders:
             terminal=self._settings.terminal,
             order_id=order.order_id or self._runtime.ids.new(),
             key=key,
-            fingerprint=order.fingerprint(self._settings.terminal),
+            fingerprint=order.fingerprint(),
             online=self._online(order),
             partial_allowed=self._settings.partial_approval and order.kind is Kind.SALE,
             notes=notes(order.echo, checked),
@@ -105,7 +106,7 @@ class Orders:
             return refused
         except Exception:  # noqa: BLE001 - whatever it was, the till hears that nothing is known
             _log.exception("the desk failed on a new payment", trace_id=trace_id, order_id=request.order_id)
-            return BridgeError(Code.INTERNAL, "it is not known whether the payment was started")
+            return BridgeError(Code.INTERNAL, f"it is not known whether the payment was started; {_LOOK_FIRST}")
 
     async def _wait(self, started: Payment, trace_id: str) -> Payment | BridgeError:
         if not started.running:
@@ -114,7 +115,8 @@ class Orders:
             ended = await self._desk.wait(started.id, self._settings.patience)
         except Exception:  # noqa: BLE001 - whatever it was, the till hears that nothing is known
             _log.exception("the desk failed during a payment", trace_id=trace_id, payment_id=started.id)
-            return BridgeError(Code.INTERNAL, "it is not known how the payment ended", payment_id=started.id)
+            detail = f"it is not known how the payment ended; {_LOOK_FIRST}"
+            return BridgeError(Code.INTERNAL, detail, payment_id=started.id)
         return replace(ended, replayed=True) if started.replayed else ended
 
     async def _find(self, reference: str) -> Payment:

@@ -59,7 +59,7 @@ def _argon2(text: str) -> str:
 
 
 class HipaySettings(BaseModel):
-    """The door's settings; `api_password_hash` is the Argon2 hash of the local password (`access.hash_password`)."""
+    """The door's settings; `tillbridge connector hash-password` makes the `api_password_hash` of a password."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -81,7 +81,7 @@ class HipaySettings(BaseModel):
     )
     contracts: tuple[str, ...] = Field((), description="Merchant contracts of the shop; empty: not checked.")
     partial_approval: bool = Field(
-        True, description="The terminal may approve less than was asked; the answer says so."
+        False, description="The terminal may approve less than was asked; only for a till that reads `amount`."
     )
     patience: float = Field(
         PATIENCE, gt=0, le=PATIENCE, description="Seconds until a running payment is answered 1001."

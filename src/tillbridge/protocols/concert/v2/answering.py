@@ -11,6 +11,7 @@ from tillbridge.domain.outcome import Aborted, Approved, Declined, InDoubt, NotS
 from tillbridge.protocols.concert.v2.messages import (
     MAX_AMOUNT,
     MAX_RECEIPT,
+    REPORT_LENGTH,
     Authorisation,
     Means,
     OperationType,
@@ -55,6 +56,7 @@ def payment_request(settings: DoorSettings, request: Request) -> PaymentRequest 
     """What to ask of the desk; None where a terminal says "function not implemented" or "function impossible".
 
     There is no cheque application behind a desk. What B012 asks for is not documented, so that it asks for nothing.
+    Nothing in a request tells one payment from the next, so that every one of them is keyless.
     """
     kind, currency = KINDS.get(request.operation), BY_NUMERIC.get(request.currency)
     if kind is None or currency is None or request.means != Means.CARD or request.amount_minor == 0:
@@ -67,6 +69,7 @@ def payment_request(settings: DoorSettings, request: Request) -> PaymentRequest 
         terminal=settings.terminal,
         register=request.register,
         online=request.authorisation is Authorisation.ONLINE,
+        keyless=True,
     )
 
 
@@ -116,7 +119,7 @@ def _accepted(request: Request, outcome: Approved) -> Reply:
         amount_minor=outcome.amount.minor,
         currency=outcome.amount.currency.numeric,
         means=request.means,
-        report=(masked or "") if request.ask_card_report else None,
+        report=(masked or "")[:REPORT_LENGTH] if request.ask_card_report else None,
         receipt=_receipt(outcome.ticket) if request.receipt and request.ask_card_report else None,
     )
 

@@ -295,6 +295,8 @@ TERMINAL: Final[Table[TerminalState]] = {
     (_D.W_ACK_R, Input.GIVE_UP): Move(_D.IDLE, tell=Tell.UNDELIVERED),
 }
 
+_OWES_A_REPLY: Final = frozenset({_D.W_EOT, _D.PAYING})
+
 Ear = Callable[[TerminalState, Input], Input | None]
 """Decides what a terminal makes of what it hears in a state: the same, something else, or nothing."""
 
@@ -326,9 +328,10 @@ class TerminalDialogue(Machine[TerminalState, M]):
         self._go_on()
 
     def no_answer(self) -> None:
-        """There is nothing that could be replied."""
-        self._answer = Input.NO_ANSWER
-        self._go_on()
+        """There is nothing that could be replied; nothing to do unless a request that was accepted waits for it."""
+        if self.state in _OWES_A_REPLY:
+            self._answer = Input.NO_ANSWER
+            self._go_on()
 
     def apply(self, what: Input) -> None:
         """Takes a move; an answer that is ready goes out as soon as it may."""

@@ -154,19 +154,28 @@ class ConcertV2Door:
 
     async def _serve_request(self, session: Session, request: Request) -> None:
         try:
-            if session.strikes(Fault.DROP_ON_REQUEST):
-                session.leave()
-                return
-            wanted = payment_request(self._settings, request)
-            payment = await self._start(session, request, wanted) if wanted is not None else None
-            if payment is not None:
-                await self._pay(session, request, payment)
-            elif wanted is None:
-                session.accept()
-                await session.deliver(not_accepted(request))
+            await self._answer(session, request)
+        except Exception:
+            # What the desk knows stays with the desk. Silence is the one answer that is no lie, and behind an ACK the
+            # till takes it for a payment that may have happened.
+            log.exception("concert_door_fault")
+            session.accept()
+            session.no_answer()
         finally:
             session.release(request)
             self.forget(session)
+
+    async def _answer(self, session: Session, request: Request) -> None:
+        if session.strikes(Fault.DROP_ON_REQUEST):
+            session.leave()
+            return
+        wanted = payment_request(self._settings, request)
+        payment = await self._start(session, request, wanted) if wanted is not None else None
+        if payment is not None:
+            await self._pay(session, request, payment)
+        elif wanted is None:
+            session.accept()
+            await session.deliver(not_accepted(request))
 
     async def _start(self, session: Session, request: Request, wanted: PaymentRequest) -> Payment | None:
         """The payment, or None after the till was told that there is none."""

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from typing import Final
 
+import structlog
 from pydantic import BaseModel
 
 from tillbridge.domain.errors import BridgeError, Code
@@ -36,6 +37,8 @@ from tillbridge.runtime.effects import Runtime
 from tillbridge.transports.errors import LineUnavailable
 from tillbridge.transports.serial_line import connect_serial
 from tillbridge.transports.tcp import connect_tcp
+
+_logger = structlog.get_logger(__name__)
 
 HEALTH_SECONDS: Final = 10.0
 """For a sign of life: to open the line, and for the answer to one ENQ."""
@@ -151,6 +154,8 @@ class ConcertV2Terminal:
         tell, reply = exchange.notice.tell, exchange.notice.message
         if tell is Tell.RESULT and reply is not None:
             self._doubted_at = None
+            if reply.means != request.means:
+                _logger.warning("concert_v2_other_means", asked=request.means, used=reply.means)
             return judge(request, reply)
         outcome = unanswered(tell, self._seen())
         if isinstance(outcome, InDoubt):

@@ -21,6 +21,10 @@ CONTROL_BYTES: Final = {
     Send.LAST_EOT: bytes([Control.EOT]),
 }
 
+STRAY_SECONDS: Final = 0.5
+"""A silence behind a frame that nobody expects: sixty characters at 1200 baud, and less than any side waits before it
+sends ENQ again, so that a stray STX never costs more than one (protocols/concert/README.md, section 2)."""
+
 
 class Line(asyncio.Protocol, Generic[S, M]):
     """Runs one machine. Without a transport what it sends is lost, as on a cable that is unplugged.
@@ -37,6 +41,7 @@ class Line(asyncio.Protocol, Generic[S, M]):
         self._timer: asyncio.TimerHandle | None = None
         self._due: float | None = None
         self._armed = 0
+        self._stray_since: float | None = None
         self._unsent: deque[bytes] = deque()
         self._turning: asyncio.TimerHandle | None = None
 
@@ -62,7 +67,11 @@ class Line(asyncio.Protocol, Generic[S, M]):
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
-        self._machine.receive(data)
+        machine = self._machine
+        if self._stray_since is not None and self._loop.time() - self._stray_since >= STRAY_SECONDS:
+            machine.forget_frame()
+        machine.receive(data)
+        self._stray_since = self._loop.time() if machine.astray else None
         self.go_on()
 
     def connection_lost(self, _exc: Exception | None) -> None:

@@ -189,6 +189,15 @@ class Machine(Generic[S, M]):
         """Whether what has come looks like a line of 7E1 that is read as 8N1."""
         return self._decoder.looks_like_even_parity
 
+    @property
+    def astray(self) -> bool:
+        """Whether a frame has begun where none is due: it may be noise that swallows what comes next."""
+        return self._decoder.keeps_next and self.deadline is not Deadline.BYTE
+
+    def forget_frame(self) -> None:
+        """What had begun was noise."""
+        self._decoder.reset()
+
     def receive(self, data: bytes) -> None:
         """Takes bytes off the line, cut anywhere."""
         for event in self._decoder.feed(data):

@@ -184,6 +184,8 @@ def _distorted(reply: Reply, strikes: Callable[[Fault], bool]) -> Reply:
     if strikes(Fault.WRONG_AMOUNT):
         other = reply.amount_minor + 1 if reply.amount_minor < MAX_AMOUNT else reply.amount_minor - 1
         reply = replace(reply, amount_minor=other)
+    if strikes(Fault.AMOUNT_ZERO):
+        reply = replace(reply, amount_minor=0)
     if strikes(Fault.WRONG_CURRENCY):
         reply = replace(reply, currency=_OTHER_CURRENCY if reply.currency == EUR.numeric else EUR.numeric)
     if strikes(Fault.WRONG_REGISTER):

@@ -8,6 +8,7 @@ Who owns the clock asks `pause` after each piece and calls `quiet` when that mom
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 from tillbridge.protocols.concert.tlv import Fields, Gathering, TlvReader
@@ -169,19 +170,25 @@ class TerminalState(StrEnum):
     ENDED = "ended"
 
 
-REQUIRED: Final = {
-    "T": ("CZ", "CJ", "CA", "CD", "CF"),
-    "3": ("CZ", "CJ", "CA", "CD"),
-    "I": ("CZ", "CJ", "CA", "CD"),
-}
-"""Tags that a request cannot do without, by its action: services carry no money (README-V3.md, section 2)."""
+_REQUIRED: Final = ("CZ", "CJ", "CA", "CD")
+_REQUIRED_TO_PAY: Final = ("CZ", "CJ", "CA", "CB", "CD", "CE")
 
-REQUIRED_TO_PAY: Final = ("CZ", "CJ", "CA", "CB", "CD", "CE")
+REQUIRED: Final = MappingProxyType(
+    {
+        "0": _REQUIRED_TO_PAY,
+        "1": _REQUIRED_TO_PAY,
+        "2": _REQUIRED_TO_PAY,
+        "T": (*_REQUIRED, "CF"),
+    }
+)
+"""Tags that a request cannot do without, by its action. Any other is a service, which carries no money, or one that
+this door does not run: it is told so, and not that an amount is missing (README-V3.md, section 2)."""
 
 
 def missing_tags(fields: Fields) -> tuple[str, ...]:
     """The tags that this request lacks for the action that it names."""
-    required = REQUIRED.get(fields.get("CD") or "", REQUIRED_TO_PAY)
+    action = fields.get("CD")
+    required = _REQUIRED_TO_PAY if action is None else REQUIRED.get(action, _REQUIRED)
     return tuple(tag for tag in required if tag not in fields)
 
 

@@ -48,16 +48,17 @@ class TcpDoor:
         """See `Door.serve`."""
         groups: list[asyncio.TaskGroup] = []
         server = await listen_tcp(self._settings.host, self._settings.port, lambda: self.connection(groups[0]))
-        try:
-            async with asyncio.TaskGroup() as group:
-                groups.append(group)
+        async with asyncio.TaskGroup() as group:
+            groups.append(group)
+            try:
                 self._port = bound_port(server)
                 on_ready()
                 await asyncio.Event().wait()
-        finally:
-            server.close()
-            for connection in tuple(self._connections):
-                connection.close()
+            finally:
+                # Before the group ends: it would refuse to run what a till asks for at that moment.
+                server.close()
+                for connection in tuple(self._connections):
+                    connection.close()
 
     def connection(self, group: asyncio.TaskGroup) -> asyncio.Protocol:
         """The protocol of one more till; its work runs in this group."""

@@ -16,7 +16,7 @@ from tillbridge.domain.operation import Kind, Operation, Progress
 from tillbridge.domain.outcome import Approved, InDoubt, NotStarted, NotStartedReason, Outcome
 from tillbridge.protocols.concert.tlv import Fields
 from tillbridge.protocols.concert.v3.inquiry import Inquirer, request_bytes
-from tillbridge.protocols.concert.v3.judgement import Asked, judge, late_result, settled
+from tillbridge.protocols.concert.v3.judgement import Asked, foreign_reference, judge, late_result, settled
 from tillbridge.protocols.concert.v3.lines import Call, Heard, Line, Lost, NotSent
 from tillbridge.protocols.concert.v3.messages import MAX_AMOUNT_DIGITS, Action, Request, parse_answer
 from tillbridge.protocols.concert.v3.opening import line_of
@@ -157,6 +157,7 @@ class ConcertV3Terminal:
                 timeout=self._settings.answer_timeout,
                 take=take,
                 sent=lambda: journal.progress(Progress.WAITING_FOR_CARD),
+                stray=lambda fields: foreign_reference(asked.reference, fields.get("CF")),
                 about=asked,
             )
         )

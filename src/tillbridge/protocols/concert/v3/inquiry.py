@@ -15,11 +15,25 @@ from tillbridge.protocols.concert.tlv import Fields, encode
 from tillbridge.protocols.concert.v3.dialogue import Settled
 from tillbridge.protocols.concert.v3.judgement import Asked, judge, settled
 from tillbridge.protocols.concert.v3.lines import Call, Heard, Line, Lost, NotSent
-from tillbridge.protocols.concert.v3.messages import Action, Answer, Detail, Request, Status, parse_answer
+from tillbridge.protocols.concert.v3.messages import PAYING, Action, Answer, Detail, Request, Status, parse_answer
 from tillbridge.protocols.concert.v3.settings import DriverSettings
 from tillbridge.protocols.contract import Health, HealthState, Recovery, Unanswered
 
 LINE_END: Final = b"\r\n"
+
+_OVER: Final = frozenset(
+    {
+        Detail.PHONE_CALL,
+        Detail.REFUSED,
+        Detail.FORBIDDEN,
+        Detail.ABANDONED,
+        Detail.INPUT_TIMEOUT,
+        Detail.OPERATOR_ABANDON,
+        Detail.CURRENCY_UNSUPPORTED,
+    }
+)
+"""Details by which a status says that a payment is over and took nothing. "Not completed" may mean that it still runs,
+"unknown" that the terminal cannot say, and the rest that something was wrong with the question."""
 
 
 class Service(StrEnum):
@@ -72,7 +86,8 @@ class Inquirer:
         return health
 
     async def _identify(self) -> Health:
-        ended = await self._line.ask(self._call(Action.IDENTIFY, lambda fields: "AE" in fields))
+        call = self._call(Action.IDENTIFY, lambda fields: "AE" in fields)
+        ended = await self._line.ask(replace(call, stray=_is_of_a_payment))
         match ended:
             case NotSent(detail=detail):
                 return Health(HealthState.UNREACHABLE, detail)
@@ -128,10 +143,10 @@ class Inquirer:
             return Unanswered.STILL_RUNNING
         if _names_the_money(answer, asked):
             outcome = judge(_answerable(asked, Action.STATUS), fields)
-            if not isinstance(outcome, InDoubt) and not _echoes_only(outcome, answer):
+            if not isinstance(outcome, InDoubt) and _is_last_word(outcome, answer):
                 self._status = Service.PROVEN
                 return outcome
-        if self._status is Service.PROVEN and answer.status == Status.NOT_DONE and "CB" not in fields:
+        if self._status is Service.PROVEN and "CB" not in fields and _says(answer, Detail.SELECTION_ERROR):
             return Unanswered.NOT_FOUND
         self._note_unproven()
         return Unanswered.CANNOT_ASK
@@ -171,14 +186,23 @@ class Inquirer:
         return Call(request_bytes(request, self._settings), whole, self._settings.service_timeout)
 
 
+def _is_of_a_payment(fields: Fields) -> bool:
+    """Whether what came instead of a sign of life is the answer to an earlier payment."""
+    return fields.get("CD") in PAYING
+
+
 def _answerable(asked: Asked, action: Action) -> Asked:
     """It is not known whether such an answer names the service or the payment that it tells of: either will do."""
     return replace(asked, actions=asked.actions | {action})
 
 
 def _unknown_action(answer: Answer) -> bool:
-    code = answer.detail.code if answer.detail else None
-    return answer.status == Status.NOT_DONE and code == Detail.ACTION_UNKNOWN
+    return _says(answer, Detail.ACTION_UNKNOWN)
+
+
+def _says(answer: Answer, detail: Detail) -> bool:
+    """Whether the answer is "not done" for this reason."""
+    return answer.status == Status.NOT_DONE and answer.detail is not None and answer.detail.code == detail
 
 
 def _names_the_money(answer: Answer, asked: Asked) -> bool:
@@ -188,7 +212,11 @@ def _names_the_money(answer: Answer, asked: Asked) -> bool:
     return answer.minor == asked.amount.minor or (asked.partial_allowed and 0 < answer.minor < asked.amount.minor)
 
 
-def _echoes_only(outcome: Outcome, answer: Answer) -> bool:
-    """Whether "done" may mean no more than that the status request was done: nothing in it comes from a payment."""
-    paid = (answer.authorization, answer.application, answer.masked_pan, answer.aid)
-    return isinstance(outcome, Approved) and not any(paid)
+def _is_last_word(outcome: Outcome, answer: Answer) -> bool:
+    """Whether the status is about how the payment ended, and not about how the status request did.
+
+    "Done" alone may mean that the latter was done: something in the answer has to come from a payment.
+    """
+    if isinstance(outcome, Approved):
+        return any((answer.authorization, answer.application, answer.masked_pan, answer.aid))
+    return answer.detail is not None and answer.detail.code in _OVER

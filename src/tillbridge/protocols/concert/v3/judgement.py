@@ -50,6 +50,7 @@ _TAKEN: Final = frozenset({Detail.AUTHORISED, Detail.FORCED})
 """Details that speak of money taken: beside "not done" they contradict it, beside "done" they agree."""
 
 _BESIDE_DONE: Final = _TAKEN | {Detail.UNKNOWN}
+_REGISTER: Final = re.compile(r"[0-9]{1,2}", re.ASCII)
 _OWN_REFERENCE: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 """The form of this project's references: an answer that names another one of them belongs to another operation."""
 
@@ -91,7 +92,7 @@ def judge(asked: Asked, fields: Fields) -> Outcome:
     if missing:
         return _doubt(DoubtReason.ANSWER_UNREADABLE, f"the answer ended without {', '.join(missing)}")
     if asked.immediate or answer.immediate or answer.status == Status.TAKEN:
-        return _doubt(DoubtReason.ANSWER_NOT_FINAL, f"AE {answer.status}: taken into account, the outcome comes later")
+        return _doubt(DoubtReason.ANSWER_NOT_FINAL, "taken into account only: the outcome comes later")
     strangers = _foreign(asked, answer)
     if strangers:
         return _doubt(DoubtReason.ANSWER_MISMATCH, strangers)
@@ -183,12 +184,13 @@ def late_result(fields: Fields, asked: Asked | None) -> LateResult | None:
 
 def _at_its_word(fields: Fields, answer: Answer) -> LateResult | None:
     unit = BY_NUMERIC.get(answer.currency or "")
-    if answer.action not in PAYING or answer.register is None or unit is None:
+    register = answer.register or ""
+    if answer.action not in PAYING or unit is None or _REGISTER.fullmatch(register) is None:
         return None
     amount = _amount(answer, unit)
     own = answer.reference is not None and _OWN_REFERENCE.fullmatch(answer.reference)
-    asked = Asked(frozenset({Action(answer.action)}), answer.register, amount or Money(0, unit), answer.reference)
-    return LateResult(judge(asked, fields), answer.register.zfill(2), amount, answer.reference if own else None)
+    asked = Asked(frozenset({Action(answer.action)}), register, amount or Money(0, unit), answer.reference)
+    return LateResult(judge(asked, fields), register.zfill(2), amount, answer.reference if own else None)
 
 
 def _amount(answer: Answer, unit: Currency) -> Money | None:

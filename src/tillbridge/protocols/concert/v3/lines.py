@@ -64,13 +64,19 @@ def _nothing() -> None:
     """Nobody wants to know."""
 
 
+def _never(_: Fields) -> bool:
+    """Whatever comes is the answer."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One question. `timeout` counts seconds from the sending.
 
     `take` is awaited with the answer before the terminal may believe that we have it; `sent` is told when the request
-    leaves. `about` is the payment that the question is: its answer is still wanted after the time-out, and after
-    whoever asked was cancelled.
+    leaves. `stray` says of an answer that it belongs to an earlier question: on a line that carries one after the
+    other it is then an overdue one. `about` is the payment that the question is: its answer is still wanted after the
+    time-out, and after whoever asked was cancelled.
     """
 
     request: bytes
@@ -78,6 +84,7 @@ class Call:
     timeout: float
     take: Callable[[Fields], Awaitable[None]] = _forget
     sent: Callable[[], None] = _nothing
+    stray: Callable[[Fields], bool] = _never
     about: Asked | None = None
 
 
@@ -106,7 +113,7 @@ class Line(Protocol):
 
     @property
     def awaiting(self) -> bool:
-        """Whether an answer that came too late for its call may still come."""
+        """Whether an answer that is too late for its call may still come, or has come and is not kept yet."""
         ...
 
     def stop_awaiting(self) -> None:
@@ -136,6 +143,12 @@ class TillConnection(asyncio.Protocol):
         self._transport.write(self._dialogue.start())
         return True
 
+    def why_unsent(self) -> str:
+        """What kept the request from leaving."""
+        if self.over.done() and isinstance(self.over.result(), Unreadable):
+            return "the terminal spoke before it was asked: is this the port of something else?"
+        return "the terminal broke off the connection at once"
+
     def close(self) -> None:
         """Ends the connection."""
         if self._transport is not None:
@@ -153,9 +166,12 @@ class TillConnection(asyncio.Protocol):
             self._timer = self._loop.call_later(self._quiet_time, self._line_is_quiet)
 
     def eof_received(self) -> bool:
-        """The terminal has closed: the answer is over, and so is the connection."""
+        """The terminal has closed: the answer is over. Our end stays open until the answer is kept.
+
+        Where the terminal is a door of this project, our close is what tells it that we have the answer.
+        """
         self._end(self._dialogue.closed())
-        return False
+        return True
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """See asyncio.Protocol."""
@@ -215,14 +231,14 @@ class TcpLine:
             return NotSent(NotStartedReason.CONNECTOR_STOPPED, "the connector stopped before the request was sent")
         if not connection.send():
             connection.close()
-            return NotSent(NotStartedReason.NETWORK_UNAVAILABLE, "the terminal broke off the connection at once")
+            return NotSent(NotStartedReason.NETWORK_UNAVAILABLE, connection.why_unsent())
         call.sent()
         return await self._hear(call, connection)
 
     def stop_awaiting(self) -> None:
         """See `Line`. It is not known whether terminals take a second connection while one is open."""
         if self._overdue is not None:
-            self._overdue.close()
+            self._let_go(self._overdue)
 
     async def close(self) -> None:
         """See `Line`."""
@@ -247,8 +263,13 @@ class TcpLine:
             return Lost(DoubtReason.NO_ANSWER, f"no whole answer within {call.timeout:g} seconds")
         try:
             return await self._ended(call, connection.over.result())
+        except asyncio.CancelledError:
+            # Whoever kept the answer was interrupted: it may not be on disk yet.
+            self._keep(call, connection)
+            raise
         finally:
-            connection.close()
+            if self._overdue is not connection:
+                connection.close()
 
     async def _ended(self, call: Call, event: Event) -> Ended:
         match event:
@@ -274,10 +295,14 @@ class TcpLine:
         connection.over.add_done_callback(partial(self._overdue_ended, connection, call.about))
 
     def _overdue_ended(self, connection: TillConnection, about: Asked, over: "asyncio.Future[Event]") -> None:
-        if self._overdue is connection:
-            self._overdue = None
-        connection.close()
         event = over.result()
         log.info("concert_v3_overdue_connection_ended", answered=isinstance(event, MessageRead))
         if isinstance(event, MessageRead):
-            self._answers.put_nowait(Overdue(event.fields, about))
+            self._answers.put_nowait(Overdue(event.fields, about, partial(self._let_go, connection)))
+        else:
+            self._let_go(connection)
+
+    def _let_go(self, connection: TillConnection) -> None:
+        if self._overdue is connection:
+            self._overdue = None
+        connection.close()

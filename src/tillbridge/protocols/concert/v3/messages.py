@@ -25,7 +25,7 @@ MAX_REFERENCE: Final = 99
 MAX_TICKET: Final = 900
 """Characters of base64 that a ticket may have by the makers' tables: 675 bytes of text."""
 
-_AMOUNT: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
+_AMOUNT: Final = re.compile(rf"0*[0-9]{{1,{MAX_AMOUNT_DIGITS}}}", re.ASCII)
 _KNOWN_TAGS: Final = frozenset({
     "CZ", "CJ", "CA", "CB", "CD", "CE", "BA", "BB", "BF", "BH", "BI", "CC", "CF", "CG", "CH", "CI", "CK", "AA",
     "AB", "AC", "AD", "AE", "AF", "AG", "AH", "AI", "AK", "AL", "AM", "AN", "AP", "AQ", "ID", "IM", "OD", "ZT",
@@ -242,7 +242,7 @@ def _ticket_elements(ticket: str | None) -> Iterator[Tlv]:
 
 
 def read_amount(value: str | None) -> int | None:
-    """CB as an integer of minor units, however many zeros stand before it; None if it is absent or no number."""
+    """CB as an integer of minor units, however many zeros stand before it; None if it is absent or no amount."""
     return int(value) if value is not None and _AMOUNT.fullmatch(value) else None
 
 

@@ -93,6 +93,10 @@ class SerialLine:
     async def _ended(self, call: Call, exchange: Exchange[Fields]) -> Ended:
         tell, fields = exchange.notice.tell, exchange.notice.message
         if tell is Tell.RESULT and fields is not None:
+            if call.stray(fields):
+                # It waits for whoever hears late answers, and is acknowledged by them.
+                exchange.line.abandon()
+                return Lost(DoubtReason.ANSWER_MISMATCH, "the terminal gave the answer to an earlier payment")
             await self._take(call, exchange, fields)
             return Heard(fields)
         if tell in _NOT_SENT:

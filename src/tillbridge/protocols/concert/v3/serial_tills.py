@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -18,6 +18,9 @@ from tillbridge.protocols.concert.v3.service import Reply, TerminalService
 from tillbridge.protocols.contract import Fault
 
 log = structlog.get_logger(__name__)
+
+_LEAVES_FIRST: Final = ("ZT", "CG", "AI", "AL", "AA", "AC", "CI", "CF", "ZZ")
+"""None of them says what became of the money. A till's own reference may be as long as its frame allows."""
 
 Spawn = Callable[[Coroutine[Any, Any, None]], object]
 
@@ -77,27 +80,37 @@ class SerialTill(Line[TerminalState, Fields]):
         try:
             reply = await self._service.run(fields)
             self._payment_id = reply.payment_id
-            reached = await self._deliver(reply)
+            frame = self._frame_of(reply)
+        except Exception:
+            # What the desk knows stays with the desk; the till gets no answer, because nobody can say which is true.
+            log.exception("concert_v3_door_fault")
+            self._no_answer()
+            return
+        try:
+            reached = await self._deliver(frame)
             if reply.payment_id is None:
                 return
             if reply.unfinished:
                 await self._service.finish(reply.payment_id)
             await self._service.delivered(reply.payment_id, fields, reached)
         except Exception:
-            # What the desk knows stays with the desk; the till gets no answer, because nobody can say which is true.
+            # The till has had its answer, or never will: a word more would be taken for the next request's.
             log.exception("concert_v3_door_fault")
-            self._no_answer()
 
-    async def _deliver(self, reply: Reply) -> bool:
+    def _frame_of(self, reply: Reply) -> bytes | None:
+        """The frame of the answer, None where the till gets none."""
         if reply.answer is None or self._strikes_payment(Fault.NEVER_ANSWER):
-            self._no_answer()
-            return False
+            return None
         if self._strikes_payment(Fault.DROP_BEFORE_ANSWER):
             self.hang_up()
+            return None
+        return frame_of(_body(spoil(reply.answer.elements(), self._strikes_payment)))
+
+    async def _deliver(self, frame: bytes | None) -> bool:
+        if frame is None:
             self._no_answer()
             return False
-        strikes = self._strikes_payment
-        self._frame = frame_of(_body(spoil(reply.answer.elements(), strikes)))
+        self._frame = frame
         self._delivered = self._loop.create_future()
         self._terminal.answer()
         self.go_on()
@@ -147,6 +160,11 @@ def _parsed(body: bytes) -> Fields:
 
 
 def _body(elements: tuple[Tlv, ...]) -> bytes:
-    """The body of the answer's frame: a ticket that does not fit into its 512 characters is left out."""
+    """The body of the answer's frame. What does not fit into its 512 characters is left out, the least needed first."""
     body = encode(elements)
-    return body if len(body) <= MAX_BODY else encode(element for element in elements if element.tag != "ZT")
+    for tag in _LEAVES_FIRST:
+        if len(body) <= MAX_BODY:
+            break
+        elements = tuple(element for element in elements if element.tag != tag)
+        body = encode(elements)
+    return body

@@ -20,7 +20,7 @@ from tillbridge.protocols.concert.tlv import Fields
 from tillbridge.protocols.concert.v3.answers import AnswerWriter
 from tillbridge.protocols.concert.v3.dialogue import missing_tags
 from tillbridge.protocols.concert.v3.handover import Handover
-from tillbridge.protocols.concert.v3.messages import MAX_AMOUNT_DIGITS, Action, Answer, Detail, read_amount
+from tillbridge.protocols.concert.v3.messages import Action, Answer, Detail, read_amount
 from tillbridge.protocols.concert.v3.personalities import PERSONALITIES
 from tillbridge.protocols.concert.v3.settings import DoorSettings
 from tillbridge.protocols.contract import Behaviour, Fault, HealthState, Payment, PaymentDesk, PaymentRequest
@@ -45,6 +45,7 @@ _KINDS: Final = {Action.DEBIT: Kind.SALE, Action.CREDIT: Kind.REFUND, Action.CAN
 _MONEY_TAGS: Final = frozenset({"CA", "CB", "CC", "CD", "CE", "BA", "BB", "BF", "CF"})
 
 _REPEATED: Final = frozenset({"CZ", "CJ", "CA", "CD", "CK"})
+_ABOUT_EARLIER: Final = frozenset({Action.STATUS, Action.DUPLICATE})
 
 _REFUSALS: Final = {
     Code.AMOUNT_INVALID: (Detail.FORMAT_ERROR, None),
@@ -108,6 +109,9 @@ class TerminalService:
             return Reply(self._writer(fields).refused(refused.detail, refused.message))
         except BridgeError as error:
             log.info("concert_v3_refused", code=error.code, payment=error.payment_id)
+            if fields.get("CD") in _ABOUT_EARLIER and error.code is not Code.PAYMENT_UNKNOWN:
+                # "Not completed" would read as the end of the payment that was asked about.
+                return Reply(None)
             detail, message = _REFUSALS.get(error.code, (Detail.NOT_COMPLETED, None))
             return Reply(self._writer(fields).refused(detail, message))
 
@@ -175,7 +179,7 @@ class TerminalService:
         if unit is None:
             raise _Refused(Detail.CURRENCY_UNSUPPORTED)
         register, minor = _register(fields), read_amount(fields.get("CB"))
-        if not minor or minor >= 10**MAX_AMOUNT_DIGITS:
+        if not minor:
             raise _Refused(Detail.FORMAT_ERROR)
         if fields.get("CC") == CHEQUE:
             # Behind the desk are cards: a card payment in place of a cheque is not what the cashier asked for.
@@ -210,7 +214,13 @@ class TerminalService:
             return Reply(None, payment.id)
         if fields.get("BA") == "1":
             return Reply(self._writer(fields).taken_into_account(), payment.id, unfinished=True)
-        return Reply(self._told(fields, await self.finish(payment.id)), payment.id)
+        try:
+            payment = await self.finish(payment.id)
+        except BridgeError as error:
+            # The payment runs: whatever the desk says now is no refusal of it.
+            log.warning("concert_v3_till_left_without_answer", payment=payment.id, code=error.code)
+            return Reply(None, payment.id)
+        return Reply(self._told(fields, payment), payment.id)
 
     def _told(self, fields: Fields, payment: Payment) -> Answer | None:
         outcome = payment.outcome
@@ -248,13 +258,11 @@ class TerminalService:
         return Reply(self._retold(fields, payment, reference))
 
     async def _duplicate(self, fields: Fields) -> Reply:
-        """The last payment of this register in this run of the door."""
+        """The last payment of this register in this run of the door; as with the status, nothing known is no answer."""
         known = self._last_of_register.get(_register(fields))
         if known is None:
-            raise _Refused(Detail.SELECTION_ERROR)
+            return Reply(None)
         payment = await self._desk.inquire(known)
-        if payment.running:
-            raise _Refused(Detail.NOT_COMPLETED)
         return Reply(self._retold(fields, payment, payment.notes.get(REFERENCE_NOTE)))
 
     def _retold(self, fields: Fields, payment: Payment, reference: object) -> Answer | None:

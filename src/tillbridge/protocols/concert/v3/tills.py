@@ -21,7 +21,7 @@ from tillbridge.protocols.concert.v3.handover import Handover
 from tillbridge.protocols.concert.v3.service import Reply, TerminalService
 from tillbridge.protocols.concert.v3.settings import DoorSettings, ProofOfDelivery
 from tillbridge.protocols.contract import Fault
-from tillbridge.transports.streams import stream
+from tillbridge.transports.streams import end_writing, stream
 
 log = structlog.get_logger(__name__)
 
@@ -71,17 +71,21 @@ class FromTill(asyncio.Protocol):
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """See asyncio.Protocol."""
+        """See asyncio.Protocol. Nothing is read any more: whoever broke off wants no payment, and may have been cut.
+
+        A till that closed its end in good order has been heard by then.
+        """
         if exc is None:
             self._handover.till_closed()
         else:
             self._handover.line_broke()
-        self._heard(self._dialogue.closed())
         self._stop_timers()
         self._ended(self)
 
     def close(self) -> None:
-        """Ends the connection at once."""
+        """Ends the connection at once, and starts nothing of what has come."""
+        self._stop_timers()
+        self._dialogue.answer()
         if self._transport is not None:
             self._transport.abort()
 
@@ -163,17 +167,24 @@ class FromTill(asyncio.Protocol):
         transport, left_early = self._transport, self._handover.closed
         if transport is None or transport.is_closing():
             return False
+        self._dialogue.answer()
         for piece in delivery.pieces:
             transport.write(piece)
-        match delivery.ending:
-            case Ending.DROPPED:
-                transport.close()
-            case Ending.ANSWERED:
-                transport.write_eof()
-            case Ending.HELD:
-                pass
-        if not delivery.whole:
+        ended_well = _end(transport, delivery.ending)
+        if not delivery.whole or not ended_well:
             return False
         if self._settings.proof_of_delivery is ProofOfDelivery.WRITE:
             return True
         return not left_early and await self._handover.reached(transport)
+
+
+def _end(transport: asyncio.Transport, ending: Ending) -> bool:
+    """Ends our side as the delivery has it; False if the line turns out to be gone already."""
+    match ending:
+        case Ending.DROPPED:
+            transport.close()
+        case Ending.ANSWERED:
+            return end_writing(transport)
+        case Ending.HELD:
+            pass
+    return True
