@@ -107,17 +107,44 @@ def test_the_focus_stays_where_it_is_when_the_page_renews_itself(browser: Browse
     assert browser.evaluate(focused) == f"/payments/{paid.id}"
 
 
+def test_a_button_keeps_the_focus_while_the_terminal_works_on(browser: Browser, shop: OpenShop) -> None:
+    shop.counter.hold("front")
+    payment = shop.start(1250, "front")
+    enter(browser, shop)
+    browser.open(f"{shop.url}/payments/{payment.id}")
+    browser.until("Waiting for the card", ".head")
+    tab_to(browser, "Ask the terminal to stop")
+    desk = shop.counter.terminals["front"].desk
+    shop.do(desk.present_card)
+    browser.until("Waiting for the PIN", ".head")
+    assert browser.evaluate("return document.activeElement.textContent") == "Ask the terminal to stop"
+    press(browser, Keys.ENTER)
+    browser.until("The terminal was asked to stop")
+    shop.do(desk.enter_pin)
+    assert shop.wait(payment).stage is Stage.APPROVED
+
+
 def test_what_a_person_types_is_not_lost_when_payments_go_on(browser: Browser, shop: OpenShop) -> None:
     doubt = shop.pay(IN_DOUBT, "terrace")
     enter(browser, shop)
     browser.open(f"{shop.url}/payments/{doubt.id}/settle?taken=no")
     browser.until("Live", "#live")
     browser.find("#reason").send_keys("not on the list")
-    renewed = "return performance.getEntriesByType('resource').filter(one => one.initiatorType === 'fetch').length"
-    before = browser.evaluate(renewed)
-    shop.pay(1250, "front")
-    browser.until_true(f"{renewed} > {before}")
+    renewed_by_a_payment(browser, shop)
     assert browser.find("#reason").get_attribute("value") == "not on the list"
+
+
+def test_a_form_that_came_back_with_a_complaint_stays(browser: Browser, shop: OpenShop) -> None:
+    doubt = shop.pay(IN_DOUBT, "terrace")
+    enter(browser, shop)
+    browser.open(f"{shop.url}/payments/{doubt.id}/settle?taken=no")
+    browser.find("#by").send_keys("Ada")
+    browser.find("#reason").send_keys(" ", Keys.TAB, Keys.ENTER)
+    browser.until_shown("Write down what you saw.")
+    browser.until("Live", "#live")
+    renewed_by_a_payment(browser, shop)
+    assert "Write down what you saw." in browser.text()
+    assert browser.find("#by").get_attribute("value") == "Ada"
 
 
 def test_a_form_for_what_was_settled_meanwhile_goes_away(browser: Browser, shop: OpenShop) -> None:
@@ -134,18 +161,18 @@ def test_everything_works_without_javascript(browser: Browser, shop: OpenShop) -
     doubt = shop.pay(IN_DOUBT, "terrace")
     browser.scripts(allowed=False)
     browser.open(shop.entrance)
-    assert "does not renew itself" in browser.text()
+    browser.until_shown("does not renew itself")
     browser.find(".doubt a[href$='taken=no']").click()
     browser.find("#by").send_keys("Ada")
     browser.find("#reason").send_keys("not on the list")
     browser.find(".settle button").click()
-    assert "Settled. The terminal is free again." in browser.text()
+    browser.until_shown("Settled. The terminal is free again.")
     assert shop.run(shop.counter.engine.inquire(doubt.id)).stage is Stage.DECLINED
     shop.counter.hold("front")
     running = shop.start(1250, "front")
     browser.open(f"{shop.url}/payments/{running.id}")
     browser.find(".abort button").click()
-    assert "The terminal was asked to stop" in browser.text()
+    browser.until_shown("The terminal was asked to stop")
     assert shop.wait(running).stage is Stage.ABORTED
 
 
@@ -175,7 +202,7 @@ def test_the_whole_line_of_a_payment_leads_to_it(browser: Browser, shop: OpenSho
     for width in Width:
         browser.set(width=width)
         browser.open(shop.url)
-        browser.find("#rows .money").click()
+        browser.click_on("#rows .money")
         browser.until("What happened")
         assert browser.driver.current_url == f"{shop.url}/payments/{paid.id}"
 
@@ -193,6 +220,14 @@ def test_the_language_is_the_browsers_until_a_person_switches_it(browser: Browse
         assert browser.evaluate("return document.documentElement.lang") == language
     browser.open(f"{shop.url}/payments/{paid.id}")
     browser.until("What happened")
+
+
+def renewed_by_a_payment(browser: Browser, shop: OpenShop) -> None:
+    """Waits until the open page has asked for itself again because a payment was taken elsewhere."""
+    asked = "performance.getEntriesByType('resource').filter(one => one.initiatorType === 'fetch' && one.responseEnd)"
+    before = browser.evaluate(f"return {asked}.length")
+    shop.pay(1250, "front")
+    browser.until_true(f"return {asked}.length > {before}")
 
 
 def tab_to(browser: Browser, wanted: str) -> None:

@@ -158,6 +158,37 @@ def test_a_form_with_something_missing_says_what_and_keeps_the_rest(
     at_counter(tmp_path, scene)
 
 
+@pytest.mark.parametrize(("language", "amount"), [("en", "12.95"), ("de", "12,95"), ("fr", "12,95"), ("cs", "12,95")])
+def test_the_amount_stands_in_the_form_as_the_reader_writes_it(tmp_path: Path, language: str, amount: str) -> None:
+    async def scene(counter: Counter) -> None:
+        doubt = (await pay(counter, IN_DOUBT)).json["id"]
+        person = await counter.person(language)
+        form = await person.get(f"/payments/{doubt}/settle?taken=yes")
+        assert f'name="amount" value="{amount}"' in form.text
+        assert (await settle(person, doubt, amount=amount)).status == 303
+
+    at_counter(tmp_path, scene)
+
+
+def test_control_characters_of_a_person_do_not_reach_the_journal(tmp_path: Path) -> None:
+    async def scene(counter: Counter) -> None:
+        doubt = (await pay(counter, IN_DOUBT)).json["id"]
+        await settle(await counter.person(), doubt, by="Ada\x1b[2J", reason="slip 17\r\nseen\x00 twice")
+        told = counter.engine.events(doubt)[-1].detail
+        assert (told["by"], told["reason"]) == ("Ada [2J", "slip 17 seen twice")
+
+    at_counter(tmp_path, scene)
+
+
+def test_a_reason_of_control_characters_alone_is_no_reason(tmp_path: Path) -> None:
+    async def scene(counter: Counter) -> None:
+        doubt = (await pay(counter, IN_DOUBT)).json["id"]
+        page = await settle(await counter.person(), doubt, reason="\x00\n\x07")
+        assert (page.status, counter.engine.in_doubt()[0].id) == (422, doubt)
+
+    at_counter(tmp_path, scene)
+
+
 def test_what_was_settled_meanwhile_is_not_settled_again(tmp_path: Path) -> None:
     async def scene(counter: Counter) -> None:
         doubt = (await pay(counter, IN_DOUBT)).json["id"]

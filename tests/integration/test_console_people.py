@@ -11,6 +11,7 @@ from tests.support.console.counter import KEY, Counter, counter
 from tests.support.console.manual_counter import at_counter
 from tillbridge.connector.api.keys import WRONG_TRIES
 from tillbridge.connector.console.headers import HEADERS
+from tillbridge.connector.console.pages import CHANGED
 from tillbridge.connector.console.sessions import LASTS_SECONDS
 from tillbridge.connector.settings import ConsoleSettings
 from tillbridge.domain.cashier_texts import Language
@@ -44,6 +45,34 @@ def test_the_key_opens_the_very_page_that_was_asked_for(tmp_path: Path) -> None:
         let_in = await browser.submit("/sign-in", key=KEY, next=path)
         assert (let_in.status, let_in.headers["location"]) == (303, path)
         assert (await browser.get("/sign-in")).headers["location"] == "/"
+
+    at_counter(tmp_path, scene)
+
+
+def test_what_the_page_was_asked_is_kept_through_signing_in(tmp_path: Path) -> None:
+    async def scene(counter: Counter) -> None:
+        path = f"/payments/{(await pay(counter, 1295)).json['id']}/settle?taken=yes"
+        browser = counter.browser()
+        sent_away = await browser.get(path)
+        form = await browser.get(sent_away.headers["location"])
+        assert f'name="next" value="{path}"' in form.text
+        assert (await browser.submit("/sign-in", key=KEY, next=path)).headers["location"] == path
+
+    at_counter(tmp_path, scene)
+
+
+def test_an_open_page_hears_nothing_more_once_its_person_is_signed_out(tmp_path: Path) -> None:
+    async def scene(counter: Counter) -> None:
+        person = await counter.person()
+        form = token(await person.get("/"))
+        async with person.stream("/live") as stream:
+            await pay(counter, key="before")
+            await asyncio.sleep(1)
+            heard = [stream.pieces.get_nowait() for _ in range(stream.pieces.qsize())]
+            assert CHANGED in heard
+            await person.submit("/sign-out", token=form)
+            await pay(counter, key="after")
+            assert await stream.next() is None
 
     at_counter(tmp_path, scene)
 

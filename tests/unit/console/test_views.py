@@ -111,6 +111,8 @@ def test_a_free_terminal_says_how_it_is(health: HealthState, state: str, tone: T
 def test_an_occupied_terminal_says_with_what() -> None:
     busy = terminal_card(status(Health(HealthState.BUSY), payment(progress=Progress.AUTHORIZING)), words())
     assert (busy.badge.text, busy.why) == ("Busy", "Sale 10.00\N{NO-BREAK SPACE}EUR: Asking the bank")
+    french = terminal_card(status(Health(HealthState.BUSY), payment(progress=Progress.AUTHORIZING)), words(Language.FR))
+    assert "EUR\N{NO-BREAK SPACE}: " in french.why
     locked = terminal_card(status(Health(HealthState.READY), payment(OUTCOMES[-1])), words())
     assert (locked.badge.text, locked.badge.tone, locked.payment_id) == ("Locked", Tone.ALERT, "1f")
 
@@ -133,6 +135,19 @@ def test_what_is_known_of_an_approval_stands_in_the_details_with_the_card_masked
     assert told["Known since"].moment.text == "2026-11-20 12:00:00"
     assert slip(shown.outcome) == "SLIP"
     assert slip(payment(OUTCOMES[-1]).outcome) is None
+
+
+@pytest.mark.parametrize(
+    ("caller", "till"), [("hipay:log", "log"), ("concert-v2:bar:2", "bar:2"), ("odd", "odd"), ("odd:", "odd:")]
+)
+def test_a_till_is_called_by_its_own_name(caller: str, till: str) -> None:
+    told = {fact.label: fact for fact in facts(payment(caller=caller), words())}
+    assert (told["Till"].value, told["Came in by"].value) == (till, "hipay")
+
+
+def test_what_only_a_technician_reads_is_marked_as_english() -> None:
+    told = {fact.label: fact for fact in facts(payment(OUTCOMES[-1]), words(Language.CS))}
+    assert [label for label, fact in told.items() if fact.english] == ["Pro technika"]
 
 
 @pytest.mark.parametrize("language", Language)

@@ -15,7 +15,7 @@ from tillbridge.connector.console.forms import read_form
 from tillbridge.connector.console.language import COOKIE, COOKIE_SECONDS
 from tillbridge.connector.console.sessions import Session
 from tillbridge.connector.console.settling import ANSWERS, Verdict, blank, read_verdict
-from tillbridge.connector.console.site import HOME, SIGN_IN, Site, own_path, see_other
+from tillbridge.connector.console.site import HOME, SIGN_IN, Site, address, own_path, see_other
 from tillbridge.connector.console.timeline import facts, slip, timeline
 from tillbridge.connector.console.views import badge, doubt_card, payment_row, sentence, terminal_card
 from tillbridge.domain.cashier_texts import Language
@@ -111,7 +111,7 @@ class Pages:
         taken = ANSWERS.get(request.query_params.get("taken", ""))
         if taken is None:
             return see_other(f"/payments/{payment.id}")
-        return self._form(request, session, payment, blank(payment, taken=taken))
+        return self._form(request, session, payment, blank(payment, self._site.words(request), taken=taken))
 
     async def settled(self, request: Request, session: Session) -> Response:
         """Writes down what a person says about a payment in doubt."""
@@ -155,10 +155,11 @@ class Pages:
         if self._site.sessions.find(session_id) is None:
             return problem_response(BridgeError(Code.UNAUTHENTICATED, "nobody is signed in"))
 
-        def beat() -> bytes | None:
-            return BEAT if self._site.sessions.find(session_id) is not None else None
+        def while_signed_in(piece: bytes) -> bytes | None:
+            return None if self._site.sessions.find(session_id) is None else piece
 
-        return PaymentStream(self._engine.watch, lambda _: CHANGED, beat)
+        # Asked with each piece: in a busy shop a sign of life may never come between two changes.
+        return PaymentStream(self._engine.watch, lambda _: while_signed_in(CHANGED), lambda: while_signed_in(BEAT))
 
     # ------------------------------------------------------------ people
 
@@ -205,7 +206,8 @@ class Pages:
                     return self._refused(request, error, request.url.path)
             session = self._site.session(request)
             if session is None:
-                return see_other(SIGN_IN if request.url.path == HOME else f"{SIGN_IN}?next={request.url.path}")
+                here = address(request)
+                return see_other(SIGN_IN if here == HOME else f"{SIGN_IN}?next={here}")
             return await page(request, session)
 
         return guarded

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
+from unicodedata import category
 
 from tillbridge.connector.console.words import Words
 from tillbridge.domain.errors import BridgeError
@@ -25,14 +26,14 @@ class Verdict:
     money: Money | None = None
 
 
-def blank(payment: Payment, *, taken: bool) -> Verdict:
+def blank(payment: Payment, words: Words, *, taken: bool) -> Verdict:
     """The form before anything was entered. The amount stands there already, to be compared with the slip."""
-    return Verdict(taken, amount="" if payment.amount is None else payment.amount.major())
+    return Verdict(taken, amount="" if payment.amount is None else payment.amount.major(words.t("format.decimal")))
 
 
 def read_verdict(payment: Payment, form: Mapping[str, str], words: Words, *, taken: bool) -> Verdict:
     """What was entered; `wrong` is empty where it may go to the journal."""
-    by, reason = form.get("by", ""), form.get("reason", "")
+    by, reason = _one_line(form.get("by", "")), _one_line(form.get("reason", ""))
     wrong = {name: words.t(f"error.{name}") for name, text in (("by", by), ("reason", reason)) if not text}
     for name, text in (("by", by), ("reason", reason)):
         if len(text) > MAX_PERSON_TEXT:
@@ -43,6 +44,11 @@ def read_verdict(payment: Payment, form: Mapping[str, str], words: Words, *, tak
         asked = words.amount(payment.amount)
         wrong["amount"] = words.t("error.amount", amount=asked)
     return Verdict(taken, by, reason, amount, wrong, money)
+
+
+def _one_line(text: str) -> str:
+    """Without control characters, which the journal's other readers (a console, a log) would act on."""
+    return " ".join("".join(" " if category(one) == "Cc" else one for one in text).split())
 
 
 def _money(payment: Payment, text: str) -> Money | None:

@@ -77,7 +77,7 @@ class Site:
             languages=[(language, CATALOGUES[language]("language.name")) for language in Language],
             session=session,
             version=self.host.version,
-            here=quote(f"{request.url.path}?{request.url.query}".rstrip("?"), safe="/"),
+            here=address(request),
             **parts,
         )
         return HTMLResponse(text, status)
@@ -105,6 +105,11 @@ class Site:
 def see_other(path: str) -> Response:
     """Sends the browser to another page, with GET."""
     return RedirectResponse(path, HTTPStatus.SEE_OTHER)
+
+
+def address(request: Request) -> str:
+    """The path and query that were asked for, quoted so that they can stand in a query themselves."""
+    return quote(f"{request.url.path}?{request.url.query}".rstrip("?"), safe="/")
 
 
 def own_path(path: str | None) -> str:

@@ -34,12 +34,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One line of the details. `moment` where the value is a time, `code` where it is to be read letter by letter."""
+    """One line of the details.
+
+    `moment` where the value is a time, `code` where it is to be read letter by letter, `english` where it is a
+    sentence for a technician, which no catalogue translates.
+    """
 
     label: str
     value: str
     moment: Moment | None = None
     code: bool = False
+    english: bool = False
 
 
 def timeline(events: Sequence[Event], words: Words) -> list[Line]:
@@ -141,7 +146,7 @@ def _answered(outcome: Outcome | None, words: Words) -> Iterator[Fact]:
                 yield Fact(words.t("fact.wire_reason"), outcome.wire_reason, code=True)
         case NotStarted() | InDoubt():
             if outcome.detail:
-                yield Fact(words.t("fact.detail"), outcome.detail, code=True)
+                yield Fact(words.t("fact.detail"), outcome.detail, english=True)
         case None:
             return
         case _:
@@ -164,7 +169,8 @@ def _approval(outcome: Approved, words: Words) -> Iterator[Fact]:
 
 def _places(payment: Payment, words: Words) -> Iterator[Fact]:
     yield Fact(words.t("fact.terminal"), payment.terminal)
-    yield Fact(words.t("fact.till"), payment.caller)
+    # The caller is the wire and the till's name on it ("hipay:log"); how it came in stands two lines below.
+    yield Fact(words.t("fact.till"), payment.caller.partition(":")[2] or payment.caller)
     yield Fact(words.t("fact.register"), payment.register)
     yield Fact(words.t("fact.door"), payment.door)
     for warning in payment.warnings:

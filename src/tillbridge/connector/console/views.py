@@ -130,7 +130,7 @@ def terminal_card(status: TerminalStatus, words: Words) -> TerminalCard:
         return TerminalCard(status.name, status.driver, state, why, None, detail)
     if payment.running:
         state = Badge(Tone.RUNNING, words.t("terminal.busy"))
-        why = f"{words.name(payment)}: {words.standing(payment)}"
+        why = words.t("terminal.why.busy", payment=words.name(payment), state=words.standing(payment))
     else:
         state = Badge(Tone.ALERT, words.t("terminal.locked"))
         why = words.t("terminal.why.locked", payment=words.name(payment))

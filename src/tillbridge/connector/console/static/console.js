@@ -4,15 +4,18 @@
 (() => {
   const PAUSE = 400; // milliseconds between two renewals: a burst of changes is one
   const LATER = 1200; // and one more after it: some events reach the journal only with the next commit
-  const ASK_AGAIN = 3000; // milliseconds until a lost stream is asked for anew
+  const ASK_AGAIN = 3000; // milliseconds until a lost stream or page is asked for anew
 
   const live = document.getElementById("live");
   const say = document.getElementById("say");
+  let source = null;
+  let reached = true; // whether the last renewal came through
   let timer = 0;
   let running = false;
   let missed = false;
 
-  function show(connected) {
+  function show() {
+    const connected = reached && source.readyState === EventSource.OPEN;
     live.hidden = false;
     live.classList.toggle("off", !connected);
     document.getElementById("live-words").textContent = connected ? live.dataset.on : live.dataset.off;
@@ -29,34 +32,46 @@
     if (news.length) say.textContent = [...new Set(news)].slice(0, 3).join(". ");
   }
 
-  // A list keeps the elements that did not change, so that focus and selection stay where they are.
+  // A list keeps the elements that did not change, where they are, so that focus and selection stay there too.
   function renewList(old, fresh) {
     const known = new Map([...old.children].map((child) => [child.id, child]));
     const next = [...fresh.children].map((child) => {
       const same = known.get(child.id);
       return same && same.outerHTML === child.outerHTML ? same : child;
     });
-    old.replaceChildren(...next);
+    const staying = new Set(next);
+    for (const child of [...old.children]) if (!staying.has(child)) child.remove();
+    let place = old.firstElementChild;
+    for (const child of next) {
+      if (child === place) place = place.nextElementSibling;
+      else old.insertBefore(child, place);
+    }
+  }
+
+  function frame(region) {
+    const copy = region.cloneNode(true);
+    copy.querySelector("[data-list]")?.replaceChildren();
+    return copy.innerHTML;
   }
 
   function renewRegion(old, fresh) {
     if (old.innerHTML === fresh.innerHTML) return;
     const [oldList, freshList] = [old.querySelector("[data-list]"), fresh.querySelector("[data-list]")];
-    if (oldList && freshList) {
-      renewList(oldList, freshList);
-      if (old.innerHTML === fresh.innerHTML) return;
-    }
-    old.replaceChildren(...fresh.childNodes);
+    if (oldList && freshList && frame(old) === frame(fresh)) renewList(oldList, freshList);
+    else old.replaceChildren(...fresh.childNodes);
+  }
+
+  function purpose(element) {
+    return element.getAttribute("href") ?? element.textContent;
   }
 
   function keepFocus(change) {
     const focused = document.activeElement;
-    const link = focused && focused.getAttribute("href");
-    const region = focused && focused.closest("[data-live]");
+    const region = focused?.closest("[data-live]");
     change();
-    if (!region || focused.isConnected) return;
-    const again = link && [...region.querySelectorAll("a")].find((one) => one.getAttribute("href") === link);
-    (again || document.getElementById("main")).focus({ preventScroll: true });
+    if (!region || document.activeElement === focused) return;
+    const again = [...region.querySelectorAll(focused.tagName)].find((one) => purpose(one) === purpose(focused));
+    (again ?? document.getElementById("main")).focus({ preventScroll: true });
   }
 
   function put(page) {
@@ -81,13 +96,16 @@
     missed = false;
     try {
       const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+      reached = answer.ok;
       if (answer.redirected) location.assign(answer.url);
       else if (answer.ok) put(new DOMParser().parseFromString(await answer.text(), "text/html"));
     } catch {
-      show(false);
+      reached = false;
     } finally {
       running = false;
+      show();
       if (missed) soon();
+      else if (!reached) setTimeout(soon, ASK_AGAIN);
     }
   }
 
@@ -101,15 +119,15 @@
   }
 
   function listen() {
-    const source = new EventSource("/live");
+    source = new EventSource("/live");
     source.addEventListener("open", () => {
-      show(true);
-      soon();
+      show();
+      soon(); // whatever changed while nobody listened
     });
     source.addEventListener("change", changed);
     source.addEventListener("beat", soon);
     source.addEventListener("error", () => {
-      show(false);
+      show();
       if (source.readyState !== EventSource.CLOSED) return;
       soon(); // a session that has ended leads to the sign-in page
       setTimeout(listen, ASK_AGAIN);
