@@ -184,7 +184,7 @@ def test_a_till_without_keys_gets_the_answer_that_it_lost(tmp_path: Path) -> Non
             again = await engine.start(KEYLESS)
             assert (again.id, again.replayed) == (first.id, True)
             await engine.delivered(first.id, "concert", reached=True)
-            await ended(engine, puppet, ask(order_id="other", door="x"))
+            # The next customer may buy the same a moment later: the note of the delivery may not be on disk yet.
             assert (await engine.start(KEYLESS)).id != first.id
 
     run_manual(main())
