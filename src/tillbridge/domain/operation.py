@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, assert_never
 
 from tillbridge.domain.money import Money
+from tillbridge.domain.outcome import Aborted, Approved, Declined, InDoubt, NotStarted, Outcome
 
 
 class Kind(StrEnum):
@@ -64,3 +65,20 @@ class Operation:
     online: bool = False
     partial_allowed: bool = False
     parent: str | None = None
+
+
+def stage_of(outcome: Outcome) -> Stage:
+    """The stage that an outcome puts its operation into."""
+    match outcome:
+        case Approved():
+            return Stage.APPROVED
+        case Declined():
+            return Stage.DECLINED
+        case Aborted():
+            return Stage.ABORTED
+        case NotStarted():
+            return Stage.NOT_STARTED
+        case InDoubt():
+            return Stage.IN_DOUBT
+        case _:
+            assert_never(outcome)

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from tillbridge.domain.operation import Stage
+from tillbridge.domain.operation import Stage, stage_of
 from tillbridge.domain.outcome import DoubtReason, InDoubt, Outcome
 from tillbridge.engine.feed import Feed
 from tillbridge.engine.journal.journal import Journal
 from tillbridge.engine.journal.reading import Reading
 from tillbridge.engine.journal.records import EventType
-from tillbridge.engine.states import Cause, stage_of
+from tillbridge.engine.states import Cause
 from tillbridge.protocols.contract import Payment
 from tillbridge.runtime.effects import Runtime
 from tillbridge.runtime.sqlite import StorageUnavailable

@@ -40,23 +40,6 @@ MOVES: Final[dict[tuple[Stage, Cause], tuple[Stage, ...]]] = {
 }
 
 
-def stage_of(outcome: Outcome) -> Stage:
-    """The stage that an outcome puts its operation into."""
-    match outcome:
-        case Approved():
-            return Stage.APPROVED
-        case Declined():
-            return Stage.DECLINED
-        case Aborted():
-            return Stage.ABORTED
-        case NotStarted():
-            return Stage.NOT_STARTED
-        case InDoubt():
-            return Stage.IN_DOUBT
-        case _:
-            assert_never(outcome)
-
-
 def answer_cause(outcome: Outcome) -> Cause:
     """Why an operation that was being sent ends in this outcome, when its own driver says so."""
     match outcome:

@@ -7,13 +7,14 @@ from typing import Final
 import structlog
 
 from tillbridge.domain.money import Money
+from tillbridge.domain.operation import stage_of
 from tillbridge.domain.outcome import Aborted, Approved, Closed, Declined, DeclineReason
 from tillbridge.protocols.contract import PaymentRequest
 from tillbridge.runtime.effects import Clock
 from tillbridge.virtual.booking import Booking, book
 from tillbridge.virtual.ledger import Ledger
 from tillbridge.virtual.ledger_file import LedgerBroken
-from tillbridge.virtual.memory import Remembered, approved, reason_of, stage_of
+from tillbridge.virtual.memory import Remembered, approved, reason_of
 from tillbridge.virtual.rows import Movement, Row
 from tillbridge.virtual.scenarios import Approves, Cancels, Declines
 

@@ -9,7 +9,7 @@ from typing import Final, assert_never
 from tillbridge.domain.card import CardUse, EntryMode
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.money import Money, currency
-from tillbridge.domain.operation import Stage
+from tillbridge.domain.operation import Stage, stage_of
 from tillbridge.domain.outcome import (
     Aborted,
     AbortedBy,
@@ -127,21 +127,6 @@ class Memory:
 def approved(amount: Money, number: int) -> Approved:
     """The approval of the ledger's row `number`."""
     return Approved(amount, CARD, authorization_code=f"{number % 1_000_000:06d}", contract=CONTRACT)
-
-
-def stage_of(outcome: Closed) -> Stage:
-    """Where a payment stands with this outcome."""
-    match outcome:
-        case Approved():
-            return Stage.APPROVED
-        case Declined():
-            return Stage.DECLINED
-        case Aborted():
-            return Stage.ABORTED
-        case NotStarted():
-            return Stage.NOT_STARTED
-        case _:
-            assert_never(outcome)
 
 
 def reason_of(outcome: Outcome) -> str | None:

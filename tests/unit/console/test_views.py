@@ -13,7 +13,7 @@ from tillbridge.connector.console.words import Words
 from tillbridge.domain.card import CardUse, EntryMode
 from tillbridge.domain.cashier_texts import Language
 from tillbridge.domain.money import EUR, Money
-from tillbridge.domain.operation import Kind, Progress, Stage
+from tillbridge.domain.operation import Kind, Progress, Stage, stage_of
 from tillbridge.domain.outcome import (
     Aborted,
     AbortedBy,
@@ -26,7 +26,7 @@ from tillbridge.domain.outcome import (
     Outcome,
 )
 from tillbridge.engine.journal.records import Event, EventType
-from tillbridge.engine.states import MOVES, Cause, stage_of
+from tillbridge.engine.states import MOVES, Cause
 from tillbridge.protocols.contract import Capabilities, Health, HealthState, Payment, Recovery, TerminalStatus
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

@@ -13,7 +13,7 @@ from tests.unit.engine.puppet import Puppet
 from tillbridge.domain.card import CardUse, EntryMode
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.money import EUR, Money
-from tillbridge.domain.operation import Kind, Stage
+from tillbridge.domain.operation import Kind, Stage, stage_of
 from tillbridge.domain.outcome import (
     Aborted,
     AbortedBy,
@@ -29,7 +29,6 @@ from tillbridge.domain.outcome import (
 from tillbridge.engine.journal import schema
 from tillbridge.engine.journal.outcomes import read_outcome, write_outcome
 from tillbridge.engine.opening import JOURNAL_FILE
-from tillbridge.engine.states import stage_of
 from tillbridge.protocols.contract import Totals
 from tillbridge.runtime.manual import EPOCH, run_manual
 

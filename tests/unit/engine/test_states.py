@@ -8,13 +8,13 @@ import pytest
 
 from tests.unit.engine.house import PAID, ask, house
 from tests.unit.engine.puppet import LOST, Puppet
-from tillbridge.domain.operation import OPEN, RUNNING, Stage
+from tillbridge.domain.operation import OPEN, RUNNING, Stage, stage_of
 from tillbridge.domain.outcome import Aborted, Declined, InDoubt, NotStarted, NotStartedReason, Outcome
 from tillbridge.engine.journal import schema
 from tillbridge.engine.journal.journal import Acceptance, Journal, MoveRefused
 from tillbridge.engine.journal.reading import Reading
 from tillbridge.engine.opening import JOURNAL_FILE
-from tillbridge.engine.states import MOVES, Cause, allowed_from, diagram, stage_of
+from tillbridge.engine.states import MOVES, Cause, allowed_from, diagram
 from tillbridge.protocols.contract import Payment
 from tillbridge.runtime.manual import manual_runtime, run_manual
 from tillbridge.runtime.sqlite import InlineCommitter, connect_writing

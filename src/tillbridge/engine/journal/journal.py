@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from tillbridge.domain.operation import Stage
+from tillbridge.domain.operation import Stage, stage_of
 from tillbridge.domain.outcome import Approved, Outcome
 from tillbridge.engine.journal.outcomes import write_outcome
 from tillbridge.engine.journal.records import EventType, to_micros
-from tillbridge.engine.states import Cause, allowed_from, stage_of
+from tillbridge.engine.states import Cause, allowed_from
 from tillbridge.protocols.contract import Payment
 from tillbridge.runtime.sqlite import Committer, StorageUnavailable
 
