@@ -90,6 +90,21 @@ async def test_a_second_signal_leaves_the_payment_in_doubt(place: Counter) -> No
     assert "in doubt (connector_stopped)" in listed.out
 
 
+async def test_a_till_that_waits_while_it_is_stopped_hears_that_nothing_is_known_yet(place: Counter) -> None:
+    async with asyncio.TaskGroup() as group:
+        connector = await place.open()
+        place.wait_by_hand()
+        till = group.create_task(start_payment(place, wait=60))
+        await place.until(place.terminal.screen.WAITING_FOR_CARD)
+        for words in ("Waiting for the sale", "it is in doubt"):
+            connector.process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(SOON):
+                await connector.wait_for(words)
+        status, left = await till
+        assert (status, left["stage"], left["money_moved"]) == (202, Stage.SENDING, "unknown")
+        await connector.gone()
+
+
 async def test_it_stops_when_whoever_started_it_is_gone(place: Counter) -> None:
     connector = await place.start("connector", "run", "--until-stdin-ends", "--config", str(place.settings))
     assert connector.stdout is not None
@@ -119,9 +134,10 @@ async def test_a_folder_has_one_connector(place: Counter) -> None:
     assert (await start_payment(place, wait=30))[1]["stage"] == Stage.APPROVED
 
 
-async def test_wrong_settings_are_named_by_file_and_line(place: Counter) -> None:
+@pytest.mark.parametrize("command", ["run", "check"])
+async def test_wrong_settings_are_named_by_file_and_line(place: Counter, command: str) -> None:
     place.settings.write_text("data: d\nterminals:\n  - name: a\n    driver: concert-v2\n    settigs: {}\n")
-    told = await place.command("connector", "run", "--config", str(place.settings))
+    told = await place.command("connector", command, "--config", str(place.settings))
     assert told.code == 1
     first = told.err.splitlines()[0]
     remedy = "terminals[0].settigs: there is no such setting; did you mean 'settings'?"

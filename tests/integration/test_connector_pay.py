@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.counter import SOON, Counter, counter, interrupt
+from tests.support.shop import Program
 from tillbridge.cli.exits import Exit
+from tillbridge.virtual.ledger_file import read_rows
 from tillbridge.virtual.screen import Screen
 
 
@@ -70,6 +72,24 @@ async def test_a_terminal_from_the_command_line_alone_is_journalled_too(place: C
     listed = await place.command("payments", "list", "--data", str(place.data))
     assert "3.00 EUR" in listed.out
     assert "A 7" in listed.out
+
+
+async def test_a_terminal_on_a_serial_line_needs_no_settings_either(place: Counter) -> None:
+    link, books = place.folder / "line", place.folder / "books.jsonl"
+    words = ("--pty", str(link), "--delay", "0", "--ledger", str(books))
+    simulator = await Program.start("simulate", "concert", *words, ready="Ctrl-C")
+    place.running.append(simulator)
+    direct = ("--driver", "concert", "--serial", str(link), "--data", str(place.data))
+    told = await place.command("pay", "12.50", *direct)
+    assert (told.code, told.out) == (Exit.APPROVED, "approved\n"), told
+    lost = await place.command("pay", "1.95", *direct)
+    assert (lost.code, lost.out) == (Exit.IN_DOUBT, "in_doubt\n"), lost
+    locked = await place.command("pay", "2.00", *direct)
+    assert locked.code == Exit.REFUSED
+    assert "counter is locked" in locked.err
+    assert [row.minor for row in read_rows(books)] == [1250, 195]
+    listed = await place.command("payments", "list", "--data", str(place.data))
+    assert [line.split()[-2:] for line in listed.out.splitlines()[1:]] == [["EUR", "in_doubt"], ["EUR", "approved"]]
 
 
 async def test_a_terminal_that_is_not_there_is_refused_before_anything_is_sent(place: Counter) -> None:

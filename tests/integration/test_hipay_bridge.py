@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -188,3 +189,20 @@ async def test_stop_waits_for_a_login_and_for_the_end_of_the_payment(tmp_path: P
         (connector,) = till.place.running
         await connector.gone()
         assert connector.process.returncode == 0
+
+
+async def test_a_till_that_waits_while_the_connector_is_stopped_hears_that_nothing_is_known(tmp_path: Path) -> None:
+    async with bridge(tmp_path) as till:
+        till.place.wait_by_hand()
+        connector = till.place.running[-1]
+        async with asyncio.TaskGroup() as group:
+            call = group.create_task(till.pay(amount="10,23", order_id="A"))
+            await till.place.until(Screen.WAITING_FOR_CARD)
+            for words in ("Waiting for the sale", "it is in doubt"):
+                connector.process.send_signal(signal.SIGTERM)
+                async with asyncio.timeout(SOON):
+                    await connector.wait_for(words)
+        status, body = call.result()
+        assert (status, body["paymentStatus"], body["errorCode"]) == (200, "FAILURE", "1001")
+        assert body["money_moved"] == "unknown"
+        await connector.gone()

@@ -29,7 +29,7 @@ def wrong_word(
     first = problems_of(error, model, Document(raw), ())[0]
     named = error.errors(include_url=False, include_input=False)[0]["loc"]
     option = "--" + str(named[0]).replace("_", "-") if named else None
-    return WrongWord(Code.FIELD_INVALID, first.sentence, place=place or option)
+    return WrongWord(Code.SETTINGS_INVALID, first.sentence, place=place or option)
 
 
 def amount_body(text: str, code: str, *, place: str, currency_place: str = "--currency") -> AmountBody:

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tillbridge.cli.errors import told
 from tillbridge.cli.exits import Exit
 from tillbridge.cli.running import run
 from tillbridge.connector.folder import make
 from tillbridge.demo.app import run_check, run_demo
 from tillbridge.demo.plan import Plan
+from tillbridge.demo.words import quoted
 from tillbridge.runtime.logging import Level, set_up_logging
 
 
@@ -22,7 +24,8 @@ def demonstrate(data: Path | None, offset: int, delay: float, *, check: bool) ->
     console = Console(highlight=False)
     set_up_logging(level=Level.ERROR, console=sys.stderr, readable=True)
     with _folder(data) as folder:
-        plan = Plan(folder, offset, delay)
+        with told(Exit.USAGE):
+            plan = Plan(folder, offset, delay)
         well = run(run_check(plan, console)) if check else run(run_demo(plan, _command(), console))
     return Exit.APPROVED if well else Exit.FAILED
 
@@ -42,5 +45,5 @@ def _command() -> str:
     called = Path(sys.argv[0])
     found = shutil.which("tillbridge")
     if called.name == "__main__.py" or not called.is_file():
-        return f"{sys.executable} -m tillbridge"
-    return "tillbridge" if found is not None and Path(found).samefile(called) else str(called)
+        return f"{quoted(sys.executable)} -m tillbridge"
+    return "tillbridge" if found is not None and Path(found).samefile(called) else quoted(called)

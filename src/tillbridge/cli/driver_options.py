@@ -3,7 +3,7 @@
 from types import MappingProxyType
 from typing import Any, Final
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from tillbridge.cli.addresses import host_and_port
 from tillbridge.cli.bodies import wrong_word
@@ -11,7 +11,6 @@ from tillbridge.cli.errors import WrongWord
 from tillbridge.connector.settings import Configured
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.protocols import registry
-from tillbridge.protocols.contract import Driver
 
 SHORT_NAMES: Final = MappingProxyType({"concert": "concert-v2"})
 USUAL_NAME: Final = "counter"
@@ -27,19 +26,19 @@ def terminal_from_options(
         return None
     if (serial is None) == (tcp is None):
         raise WrongWord(Code.SETTINGS_INVALID, "give --serial PORT or --tcp HOST:PORT, one of them", place="--driver")
-    found = _driver(SHORT_NAMES.get(driver, driver))
-    model = found.settings
+    wire = SHORT_NAMES.get(driver, driver)
+    model = _settings(wire)
     raw: dict[str, Any] = {"serial": {"port": serial}} if tcp is None else _tcp(tcp, own="tcp" in model.model_fields)
     try:
         settings = model.model_validate(raw)
     except ValidationError as error:
         raise wrong_word(error, model, raw, "--tcp" if serial is None else "--serial") from None
-    return Configured(name or USUAL_NAME, found.name, settings)
+    return Configured(name or USUAL_NAME, wire, settings)
 
 
-def _driver(wire: str) -> Driver:
+def _settings(wire: str) -> type[BaseModel]:
     try:
-        return registry.driver(wire)
+        return registry.driver(wire).settings
     except BridgeError as error:
         raise WrongWord(error.code, error.detail, place="--driver") from None
 

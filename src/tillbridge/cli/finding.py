@@ -16,7 +16,7 @@ from tillbridge.connector.whereabouts import noted_folders
 from tillbridge.connector.wiring import set_up_terminals
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.engine.engine import TerminalSetup
-from tillbridge.engine.opening import open_engine
+from tillbridge.engine.opening import JOURNAL_FILE, open_engine
 from tillbridge.engine.rules import EngineSettings
 from tillbridge.runtime.effects import Runtime
 from tillbridge.runtime.logging import Level, set_up_logging
@@ -51,8 +51,8 @@ async def desk_for_looking(where: Where, runtime: Runtime) -> AsyncIterator[Desk
     """A desk for what needs no terminal. Where no connector runs it reads the journal that is there."""
     settings = _settings(where)
     folder = _folder(where, settings)
-    if folder is not None and not folder.is_dir():
-        raise BridgeError(Code.FOLDER_UNUSABLE, "there is no such data folder", place=str(folder))
+    if folder is not None:
+        _check_that_it_was_used(folder)
     async with AsyncExitStack() as stack:
         found = await _running(where, settings, stack)
         if isinstance(found, DataFolder):
@@ -61,6 +61,14 @@ async def desk_for_looking(where: Where, runtime: Runtime) -> AsyncIterator[Desk
             yield await stack.enter_async_context(_local(found, [], EngineSettings(), runtime))
         else:
             yield found
+
+
+def _check_that_it_was_used(folder: Path) -> None:
+    """Looking changes nothing: it makes neither a folder nor a journal in somebody's other folder."""
+    if not folder.is_dir():
+        raise BridgeError(Code.FOLDER_UNUSABLE, "there is no such data folder", place=str(folder))
+    if not (folder / JOURNAL_FILE).is_file():
+        raise BridgeError(Code.FOLDER_UNUSABLE, "there is no journal in this folder", place=str(folder))
 
 
 def running_connector(where: Where) -> tuple[str, str]:

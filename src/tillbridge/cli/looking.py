@@ -49,7 +49,7 @@ def show_one(place: Where, payment_id: str) -> None:
 def settle(place: Where, payment_id: str, finding: Finding) -> None:
     """Settles a payment in doubt and prints it."""
     if finding.amount is not None and not finding.taken:
-        raise WrongWord(Code.FIELD_INVALID, "there is no amount of what was not taken", place="--amount")
+        raise WrongWord(Code.SETTINGS_INVALID, "there is no amount of what was not taken", place="--amount")
 
     async def ask() -> None:
         async with desk_for_looking(place, Runtime()) as desk:

@@ -101,7 +101,8 @@ def print_end(payment: PaymentResource) -> None:
     if payment.replayed:
         say("Nothing new was done: this is an earlier payment.")
     if payment.stage is Stage.IN_DOUBT:
-        say(f"Look at the terminal, then: tillbridge payments resolve {payment.id} --taken | --not-taken")
+        say(f"Look at the terminal, then: tillbridge payments resolve {payment.id} --by NAME --reason TEXT --taken")
+        say("or, if it took nothing, the same with --not-taken.")
     sys.stdout.write(f"{payment.stage}\n")
 
 

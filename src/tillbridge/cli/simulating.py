@@ -25,7 +25,7 @@ from tillbridge.virtual.behaviour import ScriptedBehaviour
 from tillbridge.virtual.control import Simulated, control_app
 from tillbridge.virtual.ledger import Ledger
 from tillbridge.virtual.relay import relay_pty, relay_tcp
-from tillbridge.virtual.scenarios import ALWAYS, scenario
+from tillbridge.virtual.scenarios import ALWAYS, Scenario, scenario
 from tillbridge.virtual.script import Step
 from tillbridge.virtual.terminal import VirtualTerminal
 
@@ -103,7 +103,7 @@ class Simulator:
         self.terminal = VirtualTerminal(simulation.name, runtime, ledger, simulation.delay)
         self.behaviour = ScriptedBehaviour(self.terminal)
         if simulation.scenario is not None:
-            self.terminal.script.set(Step(scenario(simulation.scenario), ALWAYS))
+            self.terminal.script.set(Step(_scenario(simulation.scenario), ALWAYS))
         self._runtime = runtime
         self._inner = _behind_a_slow_line(simulation.line, scratch) if simulation.baud_rate else simulation.line
         self._door = self._open_door()
@@ -163,6 +163,13 @@ def simulator(simulation: Simulation, runtime: Runtime) -> Iterator[Simulator]:
             yield Simulator(simulation, ledger, runtime, Path(scratch))
     finally:
         ledger.close()
+
+
+def _scenario(name: str) -> Scenario:
+    try:
+        return scenario(name)
+    except BridgeError as error:
+        raise WrongWord(Code.SETTINGS_INVALID, error.detail, place="--scenario") from None
 
 
 def _behind_a_slow_line(line: Line, scratch: Path) -> Line:

@@ -26,6 +26,7 @@ class Host:
         self._tell = tell
         self._asked = asyncio.Event()
         self._hurried = asyncio.Event()
+        self._signalled = False
         self._failure: BaseException | None = None
 
     @property
@@ -51,9 +52,13 @@ class Host:
         self._asked.set()
 
     def interrupt(self) -> None:
-        """A signal: the first one asks to leave, a second one does not wait for a running payment any longer."""
-        if self._asked.is_set():
+        """A signal: the first one asks to leave, a second one does not wait for a running payment any longer.
+
+        Only signals count: a service manager that also closes standard input has asked once, in two ways.
+        """
+        if self._signalled:
             self._hurried.set()
+        self._signalled = True
         self.leave()
 
     def fail(self, name: str, error: BaseException) -> None:
@@ -76,6 +81,7 @@ class Host:
         if left:
             log.error("stopped_in_the_middle", payments=[payment.id for payment in left])
             self._tell(f"Stopped while {_words(left)} was running: it is in doubt, and asked about at the next start.")
+            self._engine.stop_waiting()
 
     def raise_failure(self) -> None:
         """Raises what a part of the connector died of."""

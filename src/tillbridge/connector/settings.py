@@ -1,6 +1,6 @@
 """What a person may set: the connector's own settings. Those of a wire stand in its own folder's `settings.py`.
 
-docs/how-to/settings.md shows a whole file; `settings_file.py` reads it.
+docs/reference/settings.md is drawn from these models and shows a whole file; `settings_file.py` reads it.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,8 @@
 """The demo: a whole shop on this computer, with virtual terminals and nobody's money."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Final
 
 from rich.console import Console
@@ -16,6 +17,7 @@ from tillbridge.demo.words import after_the_end, results_table, tries, what_runs
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.runtime.effects import Runtime
 from tillbridge.transports.listening import bind
+from tillbridge.virtual.terminal import VirtualTerminal
 
 STEP: Final = 1000
 """What is suggested to add to the ports when one of them is taken."""
@@ -23,27 +25,37 @@ STEP: Final = 1000
 
 async def run_demo(plan: Plan, command: str, console: Console) -> bool:
     """Runs until somebody asks to stop. Returns whether the connector did not die meanwhile."""
-    await _find_taken_port(plan)
-    plan.write_files()
+    began = asyncio.get_running_loop().time()
     stop = _Stop()
     with on_interrupt(stop.interrupted):
-        async with virtual_terminals(plan, Runtime()), connector(plan) as child:
+        async with _shop(plan, Runtime()) as (_, child):
             stop.hurry = child.hurry
-            console.print(what_runs_where(plan))
+            console.print(what_runs_where(plan, asyncio.get_running_loop().time() - began))
             for line in tries(plan, command):
                 console.print(line, soft_wrap=True, markup=False)
-            return await _watch(child, plan, command, stop, console)
+            well = await _watch(child, plan, command, stop, console)
+    console.print("Stopped.")
+    return well
 
 
 async def run_check(plan: Plan, console: Console) -> bool:
     """Takes one payment on each wire and prints the results. Returns whether all of them are right."""
-    await _find_taken_port(plan)
-    plan.write_files()
     runtime = Runtime()
-    async with virtual_terminals(plan, runtime) as terminals, connector(plan):
+    async with _shop(plan, runtime) as (terminals, _):
         results = await take_one_on_each(plan, terminals, runtime)
     console.print(results_table(results))
     return all(result.agrees for result in results)
+
+
+@asynccontextmanager
+async def _shop(plan: Plan, runtime: Runtime) -> AsyncIterator[tuple[Mapping[str, VirtualTerminal], Connector]]:
+    """Everything, ready. Nothing of it is left when the block is."""
+    await _find_taken_port(plan)
+    async with virtual_terminals(plan, runtime) as terminals:
+        # Only now: another demo that has this folder has its ledgers, and keeps its files.
+        plan.write_files()
+        async with connector(plan) as child:
+            yield terminals, child
 
 
 class _Stop:

@@ -2,10 +2,11 @@
 
 import asyncio
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Final
+from typing import Any, Final
 
 from tillbridge.connector.host import LAST_PAYMENT_SECONDS
 from tillbridge.demo.plan import Plan
@@ -31,17 +32,18 @@ class Connector:
         return await self._process.wait()
 
     def ask_to_stop(self) -> None:
-        """The polite way on every system: its standard input ends, as it does when this process dies."""
+        """It waits for a running payment. Its standard input ends as well, as it does when this process dies."""
+        if sys.platform != "win32":
+            self._signal(signal.SIGINT)
         if self._process.stdin is not None:
             self._process.stdin.close()
 
     def hurry(self) -> None:
-        """Does not wait for a running payment any longer."""
-        with suppress(ProcessLookupError):
-            if sys.platform == "win32":
-                self._process.terminate()
-            else:
-                self._process.send_signal(signal.SIGINT)
+        """After `ask_to_stop`: it does not wait for a running payment any longer."""
+        if sys.platform == "win32":
+            self._kill()
+        else:
+            self._signal(signal.SIGINT)
 
     async def wait_until_ready(self) -> None:
         """`BridgeError(INTERNAL)` if it ends before, or takes too long; it has said itself why."""
@@ -65,6 +67,10 @@ class Connector:
             self._kill()
             await self.ended()
 
+    def _signal(self, one: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            self._process.send_signal(one)
+
     def _kill(self) -> None:
         with suppress(ProcessLookupError):
             self._process.kill()
@@ -78,6 +84,7 @@ async def connector(plan: Plan) -> AsyncIterator[Connector]:
         *("--config", str(plan.settings)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        **_apart(),
     )
     child = Connector(process)
     try:
@@ -85,3 +92,12 @@ async def connector(plan: Plan) -> AsyncIterator[Connector]:
         yield child
     finally:
         await child.stop()
+
+
+def _apart() -> dict[str, Any]:
+    """A terminal sends Ctrl-C to everybody in front: the connector must hear of it from here alone, and only once."""
+    if sys.platform == "win32":
+        apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    else:
+        apart = {"start_new_session": True}
+    return apart

@@ -6,7 +6,7 @@ tell what really happened.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
 from tillbridge.connector.settings import LOCAL
@@ -30,18 +30,21 @@ async def virtual_terminals(plan: Plan, runtime: Runtime) -> AsyncIterator[Mappi
         V2: {"pty": plan.line} if PTYS else {"tcp": {"host": LOCAL, "port": plan.v2_port}},
         V3: {"host": LOCAL, "port": plan.v3_port},
     }
-    terminals = {name: VirtualTerminal(name, runtime, Ledger(plan.ledger(name)), plan.delay) for name in lines}
-    simulated = {name: Simulated(terminal, ScriptedBehaviour(terminal)) for name, terminal in terminals.items()}
     doors = {V2: "concert-v2", V3: "concert-v3"}
-    jobs: list[Serve] = [_open(doors[name], lines[name], one, runtime).serve for name, one in simulated.items()]
-    app = control_app(simulated)
-    jobs.append(lambda ready: serve_asgi(app, "localhost", plan.control_port, lambda _: ready()))
-    try:
+    with ExitStack() as books:
+        terminals = {name: VirtualTerminal(name, runtime, _ledger(plan, name, books), plan.delay) for name in lines}
+        simulated = {name: Simulated(terminal, ScriptedBehaviour(terminal)) for name, terminal in terminals.items()}
+        jobs: list[Serve] = [_open(doors[name], lines[name], one, runtime).serve for name, one in simulated.items()]
+        app = control_app(simulated)
+        jobs.append(lambda ready: serve_asgi(app, "localhost", plan.control_port, lambda _: ready()))
         async with _served(jobs):
             yield terminals
-    finally:
-        for terminal in terminals.values():
-            terminal.ledger.close()
+
+
+def _ledger(plan: Plan, name: str, books: ExitStack) -> Ledger:
+    ledger = Ledger(plan.ledger(name))
+    books.callback(ledger.close)
+    return ledger
 
 
 def _open(door: str, line: dict[str, Any], simulated: Simulated, runtime: Runtime) -> Door:

@@ -10,9 +10,14 @@ from tillbridge.demo.check import MINOR, Result
 from tillbridge.demo.plan import LOGIN, PASSWORD, PTYS, V2, V3, Plan
 
 
-def what_runs_where(plan: Plan) -> Table:
-    """The table of everything that listens."""
-    table = Table(title="tillbridge demo", title_justify="left", box=None, pad_edge=False)
+def quoted(path: object) -> str:
+    """A path as one word of a command, for every shell."""
+    return f'"{path}"' if " " in str(path) else str(path)
+
+
+def what_runs_where(plan: Plan, seconds: float) -> Table:
+    """The table of everything that listens, and after how many seconds it all did."""
+    table = Table(title=f"tillbridge demo, ready in {seconds:.1f} s", title_justify="left", box=None, pad_edge=False)
     table.add_column("what", no_wrap=True)
     table.add_column("where", overflow="fold")
     v2 = f"{plan.line} -> {plan.line.readlink()}" if PTYS else f"127.0.0.1:{plan.v2_port}"
@@ -35,11 +40,10 @@ def tries(plan: Plan, command: str) -> Iterator[str]:
     port = plan.hipay_ports[V2]
     yield ""
     yield "Try, in another window:"
-    yield f"  {command} pay 12.50 --data {plan.folder}"
-    yield f"  {command} connector console --data {plan.folder}"
-    yield (
-        f"  curl -u {LOGIN}:{PASSWORD} -H 'Content-Type: application/json' -d @{plan.request} http://localhost:{port}/"
-    )
+    yield f"  {command} pay 12.50 --data {quoted(plan.folder)}"
+    yield f"  {command} connector console --data {quoted(plan.folder)}"
+    body = quoted(f"@{plan.request}")
+    yield f'  curl -u {LOGIN}:{PASSWORD} -H "Content-Type: application/json" -d {body} http://localhost:{port}/'
     yield ""
     yield "Ctrl-C stops all of it."
 
@@ -49,7 +53,7 @@ def after_the_end(code: int, plan: Plan, command: str) -> Iterator[str]:
     yield f"The connector has ended: {_how(code)}. It is not started again by itself."
     yield "The virtual terminals still run and go on with what they have; their ledgers know what was really taken."
     yield "Start it again, in another window, and see what it makes of the payment that was running:"
-    yield f"  {command} connector run --config {plan.settings}"
+    yield f"  {command} connector run --config {quoted(plan.settings)}"
     yield "Ctrl-C here stops the virtual terminals."
 
 

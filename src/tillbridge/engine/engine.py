@@ -86,6 +86,9 @@ class Engine:
                 await live.over.wait()
         except TimeoutError:
             log.info("patience_ended", payment=payment_id)
+        if live.payment.running:
+            # A door that asks again at once must let those go on who are about to end it (`stop_waiting`).
+            await asyncio.sleep(0)
         return live.payment
 
     async def abort(self, payment_id: str) -> AbortReply:
@@ -154,6 +157,11 @@ class Engine:
     def refuse_new(self) -> None:
         """From now on nothing new is started: the connector is about to stop."""
         self._stopping = True
+
+    def stop_waiting(self) -> None:
+        """Gives everybody who waits for a running payment that payment as it stands: the connector is about to end."""
+        for live in self._reception.running.values():
+            live.over.set()
 
     def watch(self) -> AbstractContextManager[Watcher]:
         """A subscription to payments as they change."""

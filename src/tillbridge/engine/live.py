@@ -16,7 +16,7 @@ from tillbridge.runtime.sqlite import StorageUnavailable
 
 @dataclass(slots=True)
 class Live:
-    """`payment` is replaced as it changes; `over` is set once it no longer runs."""
+    """`payment` is replaced as it changes; `over` is set once there is nothing to wait for any more."""
 
     payment: Payment
     operation: Operation

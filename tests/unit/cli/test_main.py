@@ -34,8 +34,19 @@ def run(*arguments: str) -> Result:
     [
         (("pay", "12.505"), Exit.USAGE, "has more decimals than the 2 of EUR"),
         (("pay", "twelve"), Exit.USAGE, "'twelve' is not an amount such as 10.23 or 10,23"),
-        (("pay", "0"), Exit.USAGE, "--minor: Input should be greater than or equal to 1"),
-        (("pay", "12.50", "--currency", "XYZ"), Exit.USAGE, "'XYZ' is not an ISO 4217 currency code"),
+        (("pay", "0"), Exit.USAGE, "AMOUNT: the least amount is 0.01 EUR"),
+        (("pay", "0.00"), Exit.USAGE, "AMOUNT: the least amount is 0.01 EUR"),
+        (("pay", "0", "--currency", "jpy"), Exit.USAGE, "AMOUNT: the least amount is 1 JPY"),
+        (("pay", "9999999999999999"), Exit.USAGE, "AMOUNT: an amount lies between 0 and"),
+        (("pay", "12.50", "--currency", "XYZ"), Exit.USAGE, "--currency: 'XYZ' is not an ISO 4217 currency code"),
+        (("pay", "12.50", "--order-id", ""), Exit.USAGE, "--order-id: it must be at least 1 characters long"),
+        (("pay", "12.50", "--order-id", "x" * 65), Exit.USAGE, "--order-id: it must be at most 64 characters long"),
+        (("pay", "12.50", "--order-id", "a\nb"), Exit.USAGE, "--order-id: control characters and lone surrogates"),
+        (("pay", "12.50", "--terminal", ""), Exit.USAGE, "--terminal: it must be at least 1 characters long"),
+        (("pay", "12.50", "--driver", "unheard", "--tcp", "x:1"), Exit.USAGE, "--driver: there is no driver named"),
+        (("pay", "1", "--driver", "concert", "--tcp", "x:1x"), Exit.USAGE, "--tcp: 'x:1x' is not HOST:PORT"),
+        (("demo", "--port-offset", "60000"), Exit.USAGE, "--port-offset: it goes from 0 to 46647"),
+        (("simulate", "concert"), Exit.USAGE, "--pty: give --pty LINK or --tcp HOST:PORT"),
         (("pay", "12.50", "--driver", "concert-v3"), Exit.USAGE, "give --serial PORT or --tcp HOST:PORT"),
         (("pay", "1", "--driver", "concert", "--tcp", "x:1"), Exit.USAGE, "in which folder the payment is journalled"),
         (("pay", "12.50"), Exit.REFUSED, "no connector of this user runs"),
@@ -71,6 +82,14 @@ def test_what_cannot_be_is_said_in_a_sentence(
 def test_looking_makes_no_folder(tmp_path: Path) -> None:
     run("payments", "list", "--data", "gone")
     assert not (tmp_path / "gone").exists()
+
+
+def test_looking_makes_no_journal_in_another_folder(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    told = run("payments", "list", "--data", "photos")
+    assert "photos: there is no journal in this folder" in told.stderr
+    assert list(photos.iterdir()) == []
 
 
 def test_a_fault_of_our_own_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

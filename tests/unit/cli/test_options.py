@@ -40,9 +40,9 @@ def test_no_driver_means_no_terminal() -> None:
         ("concert", "COM3", "a:1", "--driver: give --serial PORT or --tcp HOST:PORT"),
         ("concert", None, "nowhere", "--tcp: 'nowhere' is not HOST:PORT"),
         ("concert", None, "host:", "--tcp: 'host:' is not HOST:PORT"),
-        ("concert", None, "host:99999", "--tcp: it must be at most 65535, not '99999'"),
+        ("concert", None, "host:99999", "--tcp: a port is at most 65535, not 99999"),
         ("concert", "tcp://x", None, "--serial: a port is a path such as /dev/ttyUSB0"),
-        ("unheard", "COM3", None, "there is no driver named 'unheard'"),
+        ("unheard", "COM3", None, "--driver: there is no driver named 'unheard'"),
     ],
 )
 def test_what_does_not_fit_is_refused(driver: str | None, serial: str | None, tcp: str | None, words: str) -> None:

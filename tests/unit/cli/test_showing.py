@@ -60,7 +60,7 @@ def test_the_last_word_is_for_programs(tmp_path: Path, capsys: pytest.CaptureFix
     print_end(payment)
     printed = capsys.readouterr()
     assert printed.out == "in_doubt\n"
-    assert f"tillbridge payments resolve {payment.id} --taken | --not-taken" in printed.err
+    assert f"tillbridge payments resolve {payment.id} --by NAME --reason TEXT --taken\n" in printed.err
 
 
 def test_the_tables_hold_what_is_known(tmp_path: Path) -> None:

@@ -87,6 +87,25 @@ def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
     run_manual(main())
 
 
+def test_a_signal_after_another_request_to_leave_still_waits(tmp_path: Path) -> None:
+    async def main() -> None:
+        terminal, told = Puppet(), list[str]()
+        async with house(tmp_path, terminal) as engine, asyncio.TaskGroup() as group:
+            host = Host(engine, told.append)
+            payment = await engine.start(ask())
+            host.leave()
+            host.interrupt()
+            stopping = group.create_task(host.until_stop())
+            await asyncio.sleep(LAST_PAYMENT_SECONDS / 2)
+            assert not stopping.done()
+            terminal.answers.put_nowait(PAID)
+            await stopping
+            assert (await engine.inquire(payment.id)).stage is Stage.APPROVED
+        assert len(told) == 1
+
+    run_manual(main())
+
+
 def test_a_payment_that_never_ends_is_waited_for_within_a_bound(tmp_path: Path) -> None:
     async def main() -> None:
         told = list[str]()

@@ -1,0 +1,51 @@
+"""The settings that the docs show are right, word by word, and so is the service that they tell to start."""
+
+import re
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.tree import ROOT
+from tillbridge.connector.host import LAST_PAYMENT_SECONDS
+from tillbridge.connector.secret_values import hash_password
+from tillbridge.connector.settings_file import load_settings
+
+DOCS = ROOT / "docs"
+INSTALL = DOCS / "how-to" / "install-the-connector.md"
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The code blocks of a page that are in this language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def examples() -> list[tuple[str, str]]:
+    """Every settings file in the docs, with its page."""
+    return [(page.stem, block) for page in sorted(DOCS.rglob("*.md")) for block in blocks(page, "yaml")]
+
+
+@pytest.mark.parametrize(("page", "text"), examples())
+def test_an_example_in_the_docs_can_be_pasted(page: str, text: str, tmp_path: Path) -> None:
+    hashed = hash_password("pwd")
+    (tmp_path / "till-password-hash").write_text(hashed)
+    # HASH stands for the reader's own one.
+    (tmp_path / "connector.yml").write_text(re.sub(r"\bHASH\b", hashed, text))
+    settings = load_settings(tmp_path / "connector.yml", {"TILL_PASSWORD_HASH": hashed})
+    assert settings.terminals, page
+    assert settings.doors, page
+
+
+def test_the_pages_about_settings_have_an_example() -> None:
+    assert {"settings", "install-the-connector"} <= {page for page, _ in examples()}
+
+
+def test_the_service_leaves_time_for_the_last_payment() -> None:
+    (text,) = blocks(INSTALL, "ini")
+    unit = ConfigParser(interpolation=None)
+    unit.read_string(text)
+    service = unit["Service"]
+    assert float(service["TimeoutStopSec"]) > LAST_PAYMENT_SECONDS
+    assert service["ExecStart"].startswith("/opt/tillbridge/bin/tillbridge connector run --config /etc/tillbridge/")
+    (settings,) = blocks(INSTALL, "yaml")
+    assert f"data: /var/lib/{service['StateDirectory']}\n" in settings
