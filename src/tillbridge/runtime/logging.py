@@ -18,7 +18,7 @@ from tillbridge.runtime.effects import Clock, SystemClock
 from tillbridge.runtime.scrubbing import scrub
 
 MAX_FILE_BYTES: Final = 10 * 1024 * 1024
-"""Bytes of one log file: some weeks of a busy shop, and still small enough to send to support by mail."""
+"""Bytes of a log file behind which the next one begins: some weeks of a busy shop, and small enough for an e-mail."""
 
 FILES_KEPT: Final = 5
 """Older log files kept beside the current one: 60 MB in all, nothing on any disk of today."""
@@ -101,7 +101,10 @@ class _OurHandler(logging.Handler):
 
 
 class _FileHandler(_OurHandler, RotatingFileHandler):
-    pass
+    """Looks at the file's size before a line and not at the line's own: the standard one would format it twice."""
+
+    def shouldRollover(self, _record: logging.LogRecord) -> bool:  # noqa: N802 - the standard library's name
+        return self.stream is not None and self.stream.tell() >= self.maxBytes
 
 
 class _ConsoleHandler(_OurHandler, logging.StreamHandler[TextIO]):

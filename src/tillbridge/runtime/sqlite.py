@@ -132,6 +132,12 @@ class _Batch:
         return self._connection
 
 
+def _fail_durable(ran: list[_Waiting], error: StorageUnavailable) -> None:
+    for waiting in ran:
+        if waiting.durable:
+            waiting.error = waiting.error or error
+
+
 def _answer(answered: list[_Waiting]) -> None:
     for waiting in answered:
         if waiting.future.done():
@@ -185,37 +191,35 @@ class CommittingThread:
         except queue.Empty:
             self._batch.commit()
             return True
-        durable: list[_Waiting] = []
-        going_on = self._run(first, durable)
+        ran: list[_Waiting] = []
+        going_on = self._run(first, ran)
         for _ in range(BATCH_LIMIT):
             if not going_on or self._queue.empty():
                 break
-            going_on = self._run(self._queue.get(), durable)
-        if durable:
-            self._flush(durable)
+            going_on = self._run(self._queue.get(), ran)
+        if any(waiting.durable for waiting in ran):
+            self._flush(ran)
+        if ran:
+            self._post(ran)
         return going_on
 
-    def _run(self, waiting: _Waiting | None, durable: list[_Waiting]) -> bool:
+    def _run(self, waiting: _Waiting | None, ran: list[_Waiting]) -> bool:
         if waiting is None:
             return False
         self._batch.run(waiting)
         if isinstance(waiting.error, StorageUnavailable):
-            for earlier in durable:
-                earlier.error = earlier.error or waiting.error
-        if waiting.durable:
-            durable.append(waiting)
-        else:
-            self._post([waiting])
+            _fail_durable(ran, waiting.error)
+        ran.append(waiting)
         return True
 
-    def _flush(self, durable: list[_Waiting]) -> None:
+    def _flush(self, ran: list[_Waiting]) -> None:
         unavailable = self._batch.commit()
-        for waiting in durable:
-            waiting.error = waiting.error or unavailable
-        self._post(durable)
+        if unavailable is not None:
+            _fail_durable(ran, unavailable)
 
     def _post(self, answered: list[_Waiting]) -> None:
-        # A loop that is gone has nobody left who could wait for the answer.
+        # All of a batch at once: to wake the loop costs more than most jobs. A loop that is gone has nobody left who
+        # could wait for the answer.
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(_answer, answered)
 

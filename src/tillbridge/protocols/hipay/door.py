@@ -189,6 +189,8 @@ class _Told(Response):
         """Sends the answer, as ASGI has it."""
         reached = await self._send(scope, receive, send)
         payment_id = self._result.payment_id
+        # Behind the answer, which nobody shall wait for because of a log.
+        _log.info("payment_answered", payment_id=payment_id, reached=reached, trace_id=self._trace_id)
         if payment_id is not None and self._result.final:
             try:
                 await self._orders.told(payment_id, reached)

@@ -61,7 +61,6 @@ class Orders:
         ended = await self._wait(started, trace_id)
         if isinstance(ended, BridgeError):
             return Result(self._answers.refusal(ended, trace_id), started.id)
-        _log.info("payment answered", payment_id=ended.id, stage=ended.stage.value, trace_id=trace_id)
         remarks = Remarks(order.warnings, checked)
         return Result(self._answers.payment(ended, order.echo, remarks, trace_id), ended.id, not ended.running)
 
