@@ -13,7 +13,7 @@ from tests.architecture.tree import PACKAGE, ROOT, files
 
 # What only an extra brings. The bare program must start without any of it, and say what is missing when it is needed.
 _EXTRAS = ["aiohttp", "argon2", "fastapi", "filelock", "httptools", "jinja2", "prometheus_client", "yaml", "serialx"]
-_EXTRAS += ["starlette", "uvicorn"]
+_EXTRAS += ["starlette", "stdnum", "uvicorn"]
 
 
 @pytest.fixture(scope="module")
