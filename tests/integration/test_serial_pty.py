@@ -170,19 +170,33 @@ def test_what_is_not_a_port_is_named(path: str, tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+_BECOMES_SOMEBODY_ELSE = """
+import os
+def become_somebody_else():
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setuid(65534)
+"""
+
+# The first attempt loads everything: somebody else may not be able to read where this Python keeps its modules.
 _OPENS = """
-import asyncio, sys
+import asyncio, grp, sys
 from tillbridge.transports.serial_line import SerialSettings, connect_serial
 from tillbridge.transports.errors import LineUnavailable
-try:
-    asyncio.run(connect_serial(SerialSettings(port=sys.argv[1]), asyncio.Protocol))
-except LineUnavailable as error:
-    print(error.detail)
+def attempt(port):
+    try:
+        asyncio.run(connect_serial(SerialSettings(port=port), asyncio.Protocol))
+    except LineUnavailable as error:
+        return error.detail
+attempt("/dev/no-such-port")
+become_somebody_else()
+print(attempt(sys.argv[1]))
 """
 
 
 _OPENS_WITHOUT_ASKING = """
-import os, sys
+import sys
+become_somebody_else()
 try:
     os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY)
 except OSError as error:
@@ -192,9 +206,8 @@ except OSError as error:
 
 def _as_somebody_else(program: str, port: str) -> str:
     """What a program says that does not run as the superuser, who may open everything."""
-    somebody = 65534 if os.geteuid() == 0 else None
-    command = [sys.executable, "-c", program, port]
-    return subprocess.run(command, user=somebody, capture_output=True, text=True, check=True).stdout
+    command = [sys.executable, "-c", _BECOMES_SOMEBODY_ELSE + program, port]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def test_a_port_that_this_user_may_not_open_says_which_group_may() -> None:
