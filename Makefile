@@ -16,8 +16,8 @@ PEER_INSTALL := $(PEER)/bin/python $(PIP_INSTALL_OPTIONS) --require-hashes
 
 # What the tests need from Debian: strace watches the order of flush and send, the browser looks at the console page.
 SYSTEM_PACKAGES := chromium chromium-driver curl git strace
-# Two workers. The tests of one folder that touches real ports, processes or browsers share a worker (tests/conftest.py).
-PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+# Two workers. The tests that touch real ports, processes or browsers share one of them (tests/conftest.py).
+PYTEST := $(BIN)/python -m pytest --numprocesses 2
 
 help: ## lists these commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16

@@ -1,28 +1,34 @@
 """What holds for every test: no unseeded chance, and one worker for whatever touches this computer's real things."""
 
 from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 # Examples come from the test's own source and not from chance: a run repeats exactly, here and on the build server.
 # A slow shared computer is no reason to fail, so there is no deadline; pytest-timeout catches what hangs.
 settings.register_profile("repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("repeatable")
 
-_HERE = Path(__file__).parent
-_REAL = {"acceptance": "processes", "browser": "processes", "integration": "processes"}
-"""Folders whose tests start processes, open ports and watch the time: beside each other they would disturb their
-figures, so that pytest-xdist gives each of these groups to one worker."""
+_REAL: Final = frozenset({"acceptance", "browser", "integration"})
+"""Folders whose tests start processes, open ports and watch the time: beside each other they would disturb each other,
+so that one worker runs them all while another one does the rest."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", help="the one seed that tests/simulation runs instead of its sample")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        folder = item.path.relative_to(_HERE).parts[0]
-        if folder in _REAL:
-            item.add_marker(pytest.mark.xdist_group(_REAL[folder]))
+class _RealOnOneWorker(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+    """By folder and not by pytest-xdist's own marks: since pytest 9.2 those are set too late to be seen."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = Path(nodeid.partition("::")[0]).parts[1]
+        return "real" if folder in _REAL else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return _RealOnOneWorker(config, log)
