@@ -1,5 +1,6 @@
 """What holds for every test: no unseeded chance, and one worker for whatever touches this computer's real things."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,14 @@ so that one worker runs them all while another one does the rest."""
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", help="the one seed that tests/simulation runs instead of its sample")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Connectors of the tests leave their notes where no command of this user's looks for one, nor they for his."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("running")))
+        yield
 
 
 class _RealOnOneWorker(LoadScopeScheduling):  # type: ignore[misc]  # it has no types

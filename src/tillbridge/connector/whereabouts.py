@@ -16,7 +16,8 @@ import structlog
 
 OWNER_ONLY: Final = 0o700
 MOST_NOTES: Final = 100
-"""Notes that are looked at: what more than a hundred connectors of one user left behind is not worth the time."""
+"""Notes that are kept and looked at, the newest: more connectors of one user do not run on one computer. One that was
+killed leaves its note behind."""
 
 LARGEST_NOTE: Final = 4096
 """Bytes of a path; no system has longer ones."""
@@ -30,6 +31,7 @@ def noted(folder: Path) -> Iterator[None]:
     note = _notes() / hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
     try:
         note.parent.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
+        _tidy()
         note.write_bytes(os.fsencode(folder))
     except OSError as error:
         log.debug("no_note_left", cause=error.strerror)
@@ -42,10 +44,28 @@ def noted(folder: Path) -> Iterator[None]:
 
 def noted_folders() -> list[Path]:
     """The data folders that there are notes of, whether or not their connectors still run."""
+    return [folder for note in _newest_first()[:MOST_NOTES] if (folder := _read(note)) is not None]
+
+
+def _newest_first() -> list[Path]:
     with suppress(OSError):
-        notes = sorted(_notes().iterdir())[:MOST_NOTES]
-        return [folder for note in notes if (folder := _read(note)) is not None]
+        return sorted(_notes().iterdir(), key=_age)
     return []
+
+
+def _age(note: Path) -> float:
+    with suppress(OSError):
+        return -note.stat().st_mtime
+    return 0.0
+
+
+def _tidy() -> None:
+    """Takes away what killed connectors left behind: notes of folders that are gone, and the oldest of too many."""
+    for place, note in enumerate(_newest_first()):
+        folder = _read(note)
+        if place >= MOST_NOTES - 1 or folder is None or not folder.is_dir():
+            with suppress(OSError):
+                note.unlink()
 
 
 def _read(note: Path) -> Path | None:
