@@ -5,6 +5,7 @@ what must be awaited elsewhere (a journal, a desk) is told to the owner.
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Mapping
 from typing import Final, Generic
@@ -26,7 +27,7 @@ STRAY_SECONDS: Final = 0.5
 sends ENQ again, so that a stray STX never costs more than one (protocols/concert/README.md, section 2)."""
 
 
-class Line(asyncio.Protocol, Generic[S, M]):
+class Line(asyncio.Protocol, ABC, Generic[S, M]):
     """Runs one machine. Without a transport what it sends is lost, as on a cable that is unplugged.
 
     `turnaround` is the pause in seconds before each write. Subclasses say what a frame is and hear the notices.
@@ -47,13 +48,13 @@ class Line(asyncio.Protocol, Generic[S, M]):
 
     # ------------------------------------------------------------ for subclasses
 
+    @abstractmethod
     def frame(self) -> bytes:
         """The frame that the machine wants to send now."""
-        raise NotImplementedError
 
+    @abstractmethod
     def noticed(self, notice: Notice[M]) -> None:
         """Something happened that the owner wants to know."""
-        raise NotImplementedError
 
     def send(self, what: Send) -> None:
         """Puts a control byte or the frame on the line, in one write."""
