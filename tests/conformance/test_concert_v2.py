@@ -20,6 +20,7 @@ from tests.support.concert_v2 import (
     shop,
     told_to_till,
 )
+from tests.support.slow_lines import SLOW_LINES
 from tillbridge.domain.money import Money, currency
 from tillbridge.domain.operation import Kind, Progress
 from tillbridge.domain.outcome import Approved, Declined, DoubtReason, InDoubt, NotStarted, NotStartedReason
@@ -141,11 +142,7 @@ def test_both_dialects_work_one_sale_behind_the_other(dialect: str) -> None:
 
 
 @pytest.mark.parametrize("refusing", [False, True], ids=["approved", "declined"])
-@pytest.mark.parametrize(
-    "hostility",
-    [Hostility(split=(1, 1)), Hostility(delay=(0.01, 0.2)), Hostility(split=(1, 5), delay=(0.0, 0.05))],
-    ids=["byte by byte", "delayed", "both"],
-)
+@pytest.mark.parametrize("hostility", SLOW_LINES)
 @pytest.mark.parametrize("seed", range(5))
 def test_slow_lines_change_nothing(hostility: Hostility, refusing: bool, seed: int) -> None:
     async def main() -> None:
