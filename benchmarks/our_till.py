@@ -25,6 +25,10 @@ class NoJournal:
     def progress(self, progress: Progress) -> None:
         """See `OperationLog.progress`."""
 
+    async def signature(self, approved: Approved) -> bool:
+        """See `OperationLog.signature`."""
+        raise AssertionError(f"nobody signs here: {approved}")
+
     async def outcome(self, outcome: Outcome) -> None:
         """See `OperationLog.outcome`."""
 

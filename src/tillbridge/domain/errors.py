@@ -37,6 +37,14 @@ class Code(StrEnum):
     PAYMENT_UNKNOWN = "payment_unknown"
     ALREADY_CLOSED = "already_closed"
     STILL_RUNNING = "still_running"
+    NOTHING_TO_SIGN = "nothing_to_sign"
+    PARENT_REQUIRED = "parent_required"
+    PARENT_UNFIT = "parent_unfit"
+    PARENT_SPENT = "parent_spent"
+    ADDRESS_NOT_ALLOWED = "address_not_allowed"
+    SCOPE_MISSING = "scope_missing"
+    WEBHOOK_UNKNOWN = "webhook_unknown"
+    WEBHOOK_REFUSED = "webhook_refused"
     JOURNAL_UNAVAILABLE = "journal_unavailable"
     CONNECTOR_STOPPING = "connector_stopping"
     SETTINGS_INVALID = "settings_invalid"
@@ -84,6 +92,14 @@ _ENTRIES: Final = {
     Code.PAYMENT_UNKNOWN: Entry(404, "There is no such payment.", "Check the number."),
     Code.ALREADY_CLOSED: Entry(409, "The payment is already settled.", "Look at the payment: nothing is left to decide."),
     Code.STILL_RUNNING: Entry(409, "The payment is still running on the terminal.", "Wait for the terminal, then look again."),
+    Code.NOTHING_TO_SIGN: Entry(409, "The payment is not waiting for a signature to be checked.", "Look at the payment: it may be over already."),
+    Code.PARENT_REQUIRED: Entry(400, "This operation goes back to an earlier payment, and none is named.", "Name the payment that it goes back to."),
+    Code.PARENT_UNFIT: Entry(409, "The earlier payment cannot be used for this.", "Look at the earlier payment: its kind, its state and its terminal."),
+    Code.PARENT_SPENT: Entry(409, "The earlier payment does not have that much money left.", "Ask for no more than what is left of it."),
+    Code.ADDRESS_NOT_ALLOWED: Entry(403, "This computer may not use this door.", "Add its address to allow_from in the settings of the door if it is a till of yours."),
+    Code.SCOPE_MISSING: Entry(403, "The key may not do that.", "Use a key with the scope that is named."),
+    Code.WEBHOOK_UNKNOWN: Entry(404, "There is no such webhook.", "Check the number."),
+    Code.WEBHOOK_REFUSED: Entry(400, "The address of the webhook is not allowed.", "Use an https address of a receiver of yours, or allow its network in the settings."),
     Code.JOURNAL_UNAVAILABLE: Entry(503, "The journal on this computer cannot be written, so nothing was sent to the terminal.", "Free space on the disk, or check its state, then try again."),
     Code.CONNECTOR_STOPPING: Entry(503, "The connector is stopping.", "Try again when it runs again."),
     Code.SETTINGS_INVALID: Entry(400, "The settings are wrong.", "Correct the place that is named."),

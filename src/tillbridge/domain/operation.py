@@ -48,13 +48,28 @@ OPEN: Final = RUNNING | {Stage.IN_DOUBT}
 
 
 @dataclass(frozen=True, slots=True)
+class Parent:
+    """The approved operation that a refund, capture or void goes back to.
+
+    `wire_reference` is what its wire carried of it, `amount` what the terminal approved. `reference` and
+    `authorization_code` are the terminal's own names for it, where the wire gave any.
+    """
+
+    wire_reference: str
+    kind: Kind
+    amount: Money
+    reference: str | None = None
+    authorization_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """One operation as a driver gets it.
 
     `id` is ours and unique for ever; `wire_reference` is what a wire may carry of it (at most 32 ASCII letters and
     digits, unique too). `register` is the till's number of two digits. `online` asks the terminal to authorise
-    online, False leaves it to the terminal. `parent` is the wire reference of the operation that a refund, capture or
-    void goes back to. `amount` is None only for a reconciliation.
+    online, False leaves it to the terminal. `parent` is the operation that a refund, capture or void goes back to.
+    `amount` is None only for a reconciliation.
     """
 
     id: str
@@ -64,7 +79,7 @@ class Operation:
     register: str = "01"
     online: bool = False
     partial_allowed: bool = False
-    parent: str | None = None
+    parent: Parent | None = None
 
 
 def stage_of(outcome: Outcome) -> Stage:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import assert_never
+from typing import Final, assert_never
 
 from tillbridge.domain.card import CardUse
 from tillbridge.domain.money import Money
@@ -62,6 +62,29 @@ class DoubtReason(StrEnum):
     CONNECTOR_STOPPED = "connector_stopped"
     JOURNAL_UNAVAILABLE = "journal_unavailable"
     DRIVER_FAULT = "driver_fault"
+    SIGNATURE_REFUSED = "signature_refused"
+    REVERSAL_ASKED = "reversal_asked"
+
+
+REVERSIBLE: Final = frozenset({DoubtReason.SIGNATURE_REFUSED, DoubtReason.REVERSAL_ASKED})
+"""Doubts that a reversal closes: the money may have been taken, and nobody wants it to stay so."""
+
+
+class Side(StrEnum):
+    """The columns of a terminal's totals."""
+
+    DEBITS = "debits"
+    CREDITS = "credits"
+    ADJUSTMENTS = "adjustments"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchTotal:
+    """One line of a terminal's own end-of-day totals: how many operations, and their sum."""
+
+    side: Side
+    count: int
+    amount: Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +92,9 @@ class Approved:
     """The terminal says that the money moved. `amount` may be below the one asked only where that was allowed.
 
     `contract` is the merchant contract that was used and `ticket` the cardholder's slip, where the wire gives them.
+    `reference` is the terminal's own name for the operation: what a later capture or void may have to quote.
+    `signature` says that the cardholder signs the slip. A reconciliation has an amount of zero, because it moves
+    nothing, and `totals`.
     """
 
     amount: Money
@@ -76,6 +102,9 @@ class Approved:
     authorization_code: str | None = None
     contract: str | None = None
     ticket: str | None = None
+    reference: str | None = None
+    signature: bool = False
+    totals: tuple[BatchTotal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

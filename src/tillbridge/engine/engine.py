@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Coroutine, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -11,19 +11,23 @@ import structlog
 
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.money import Money
-from tillbridge.domain.operation import Operation, Stage
+from tillbridge.domain.operation import Kind, Operation, Stage
 from tillbridge.domain.outcome import Approved, Declined, DoubtReason, InDoubt, NotStarted, NotStartedReason
 from tillbridge.engine import rules
 from tillbridge.engine.books import Books, Figures
 from tillbridge.engine.feed import Watcher
 from tillbridge.engine.journal.journal import Acceptance
-from tillbridge.engine.journal.records import Event, EventType
-from tillbridge.engine.lane import Job, Lane
-from tillbridge.engine.live import Live
+from tillbridge.engine.journal.reading import NOTHING, Filter
+from tillbridge.engine.journal.records import Change, Event, EventType
+from tillbridge.engine.lane import Job, Lane, Pace
+from tillbridge.engine.lane import TerminalSetup as TerminalSetup  # noqa: PLC0414 - handed on with the engine
+from tillbridge.engine.live import Judged, Live
+from tillbridge.engine.parents import resolve
 from tillbridge.engine.reception import Reception
+from tillbridge.engine.reversal import reversal_request
 from tillbridge.engine.rules import EngineSettings
 from tillbridge.engine.states import Cause
-from tillbridge.protocols.contract import AbortReply, Payment, PaymentRequest, Terminal, TerminalStatus, Totals
+from tillbridge.protocols.contract import AbortReply, Payment, PaymentRequest, TerminalStatus, Totals
 from tillbridge.runtime.sqlite import StorageUnavailable
 
 log = structlog.get_logger(__name__)
@@ -31,14 +35,11 @@ log = structlog.get_logger(__name__)
 MAX_PERSON_TEXT: Final = 500
 """A name or a reason is a line, not an essay: it is shown beside the payment for ever."""
 
+PERSON: Final = "tillbridge:person"
+"""The caller of what a person asks for in the console or over the native interface, beside any till."""
 
-@dataclass(frozen=True, slots=True)
-class TerminalSetup:
-    """One terminal of the settings: its name, the name of its driver, and the driver at work on it."""
-
-    name: str
-    driver: str
-    terminal: Terminal
+REVERSE_PATIENCE: Final = 180.0
+"""Seconds for which somebody waits for a void that was asked for; it goes on anyway."""
 
 
 class Engine:
@@ -48,7 +49,7 @@ class Engine:
         self, books: Books, setups: Sequence[TerminalSetup], settings: EngineSettings, group: asyncio.TaskGroup
     ) -> None:
         lanes = {
-            setup.name: Lane(setup.name, setup.driver, setup.terminal, books, settings.probe_seconds)
+            setup.name: Lane(setup, books, Pace(settings.probe_seconds, settings.wake_seconds), self._take_back)
             for setup in setups
         }
         self._books = books
@@ -69,10 +70,13 @@ class Engine:
         earlier = self._reception.repeated(request)
         if earlier is not None:
             return replace(earlier, replayed=True)
-        lane = self._reception.lane(request.terminal)
-        warnings = rules.check_capable(request, lane.terminal.capabilities)
+        lane = self._reception.lane(request)
+        capabilities = lane.terminal.capabilities
+        rules.check_kind(request.kind, capabilities)
+        meant = resolve(request, lane.name, capabilities, self._reception)
+        warnings = rules.check_capable(meant.request, capabilities)
         lane.check_free()
-        live = self._reception.accept(request, lane, warnings)
+        live = self._reception.accept(meant.request, lane, warnings, meant.parent)
         self._spawn(self._perform(lane, live))
         return live.payment
 
@@ -107,6 +111,22 @@ class Engine:
         if known is None:
             raise BridgeError(Code.PAYMENT_UNKNOWN, f"there is no payment {payment_id[:40]!r}")
         return known
+
+    async def sign(self, payment_id: str, *, accepted: bool, by: str) -> Payment:
+        """See `PaymentDesk.sign`."""
+        live = self._reception.running.get(payment_id)
+        if live is None or live.signing is None or live.signing.done():
+            await self.inquire(payment_id)
+            raise BridgeError(Code.NOTHING_TO_SIGN, payment_id=payment_id)
+        live.signing.set_result(Judged(accepted, person_named(by)))
+        return live.payment
+
+    async def find_key(self, caller: str, key: str) -> Payment:
+        """See `PaymentDesk.find_key`."""
+        found = self._reception.by_key(caller, key)
+        if found is None:
+            raise BridgeError(Code.PAYMENT_UNKNOWN, "there is no payment of that key")
+        return found
 
     async def find_order(self, caller: str, order_id: str) -> Payment:
         """See `PaymentDesk.find_order`."""
@@ -174,9 +194,23 @@ class Engine:
         stored = (payment for payment, _ in self._books.reading.open())
         return locking + [payment for payment in stored if payment.terminal not in lanes and not payment.running]
 
-    def payments(self, before: str | None = None, limit: int = 50) -> list[Payment]:
-        """Newest first, one page; `before` is the last id of the page before."""
-        return [self._reception.latest(stored) for stored in self._books.reading.payments(before=before, limit=limit)]
+    def payments(self, before: str | None = None, limit: int = 50, where: Filter = NOTHING) -> list[Payment]:
+        """Newest first, one page of what fits; `before` is the last id of the page before."""
+        found = self._books.reading.payments(before=before, limit=limit, where=where)
+        return [self._reception.latest(stored) for stored in found]
+
+    def changes(self, after: int, limit: int = 100) -> list[Change]:
+        """What the journal has after its line `after`, oldest first, each with its payment as it stands now."""
+        found = self._books.reading.changes(after, limit)
+        return [replace(change, payment=self._reception.latest(change.payment)) for change in found]
+
+    def last_change(self) -> int:
+        """The number of the journal's newest line: where a new reader of `changes` begins."""
+        return self._books.reading.last_change()
+
+    def children(self, payment_id: str) -> list[Payment]:
+        """What went back to this payment: captures, refunds and voids, whatever became of them."""
+        return list(self._reception.children(payment_id))
 
     def events(self, payment_id: str) -> list[Event]:
         """The payment's timeline."""
@@ -196,14 +230,44 @@ class Engine:
         lane = self._reception.lanes.get(payment.terminal)
         if payment.open and lane is None:
             return await self._resolve_orphan(payment, taken, amount, detail)
-        if lane is None or lane.doubt is None or lane.doubt.payment.id != payment_id:
+        if lane is None or lane.doubtful(payment_id) is None:
             raise BridgeError(Code.ALREADY_CLOSED, f"the payment is {payment.stage}", payment_id=payment_id)
-        return await lane.resolve(_verdict(payment, taken, amount), detail)
+        return await lane.resolve(payment_id, _verdict(payment, taken, amount), detail)
+
+    def undelivered(self) -> list[Payment]:
+        """Approved payments that hold a door, because its till has not heard of them."""
+        heard = self._reception.heard
+        return [payment for payment in self._books.reading.unheard() if heard.get(payment.door) != payment.id]
+
+    async def reverse(self, payment_id: str, *, by: str, reason: str, key: str) -> Payment:
+        """A named person has an approved payment taken back; the void, once it is over or `REVERSE_PATIENCE` is.
+
+        If it goes through, the payment holds its door no longer. `BridgeError` as for every void.
+        """
+        detail = _person(by, reason)
+        payment = await self.inquire(payment_id)
+        request = PaymentRequest(
+            kind=Kind.VOID,
+            amount=None,
+            caller=PERSON,
+            door=payment.door,
+            parent=payment_id,
+            register=payment.register,
+            key=key,
+            fingerprint=f"reverse {payment_id}",
+            notes=detail,
+        )
+        void = await self.start(request)
+        void = replace(await self.wait(void.id, REVERSE_PATIENCE), replayed=void.replayed)
+        if isinstance(void.outcome, Approved):
+            await self._settled(payment, {**detail, "reversal": void.id})
+        return void
 
     async def keep_undelivered(self, payment_id: str, *, by: str, reason: str) -> None:
         """A named person says that an approved payment which its till never heard of stands; frees that door."""
-        detail = _person(by, reason)
-        payment = await self.inquire(payment_id)
+        await self._settled(await self.inquire(payment_id), _person(by, reason))
+
+    async def _settled(self, payment: Payment, detail: dict[str, object]) -> None:
         now = self._books.runtime.clock.now()
         receiver = f"person:{detail['by']}"
         await self._books.journal.deliver(payment, receiver, "settled", now, detail, durable=True)
@@ -224,9 +288,15 @@ class Engine:
             lane = self._reception.lanes.get(payment.terminal)
             if lane is None:
                 log.error("in_doubt_on_removed_terminal", payment=payment.id, terminal=payment.terminal)
-            else:
+            elif payment.kind is not Kind.VOID or lane.doubt is None:
+                voids = lane.doubt
                 lane.lock(_recalled(payment, wire_reference))
+                if voids is not None:
+                    lane.reversal.recall(voids)
+            else:
+                lane.reversal.recall(_recalled(payment, wire_reference))
         for lane in self._reception.lanes.values():
+            self._recall_reversal(lane)
             newest = self._books.reading.newest_sent(lane.name)
             if newest is not None:
                 lane.recall(_recalled(newest, newest.id))
@@ -251,6 +321,22 @@ class Engine:
             await lane.perform(live, lambda job: self._spawn(self._guarded(job)))
         finally:
             self._reception.ended(live)
+
+    def _recall_reversal(self, lane: Lane) -> None:
+        """A reversal that was over before the restart, but whose payment was not closed any more."""
+        if lane.doubt is None or lane.reversal.void is not None:
+            return
+        voids = [child for child in self._books.reading.children(lane.doubt.payment.id) if child.kind is Kind.VOID]
+        if voids:
+            lane.reversal.recall(_recalled(voids[-1], voids[-1].id))
+
+    async def _take_back(self, sale: Live) -> Live:
+        """See `reversal.TakeBack`."""
+        lane = self._reception.lanes[sale.payment.terminal]
+        request, parent = reversal_request(sale)
+        live = self._reception.accept(request, lane, (), parent)
+        await self._perform(lane, live)
+        return live
 
     async def _resolve_orphan(
         self, payment: Payment, taken: bool, amount: Money | None, detail: dict[str, object]
@@ -283,11 +369,15 @@ def _recalled(payment: Payment, wire_reference: str) -> Live:
     return Live(payment, operation, Acceptance(payment, "", "", partial_allowed=False, keyless=False))
 
 
+def person_named(text: str, place: str = "by") -> str:
+    """What a person wrote as a name or a reason; `BridgeError(FIELD_INVALID)` for nothing or an essay."""
+    if not text.strip() or len(text) > MAX_PERSON_TEXT:
+        raise BridgeError(Code.FIELD_INVALID, f"it takes 1 to {MAX_PERSON_TEXT} characters", place=place)
+    return text.strip()
+
+
 def _person(by: str, reason: str) -> dict[str, object]:
-    for name, text in (("by", by), ("reason", reason)):
-        if not text.strip() or len(text) > MAX_PERSON_TEXT:
-            raise BridgeError(Code.FIELD_INVALID, f"it takes 1 to {MAX_PERSON_TEXT} characters", place=name)
-    return {"by": by.strip(), "reason": reason.strip()}
+    return {"by": person_named(by), "reason": person_named(reason, "reason")}
 
 
 def _verdict(payment: Payment, taken: bool, amount: Money | None) -> Approved | Declined:

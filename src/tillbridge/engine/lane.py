@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
 import structlog
 
 from tillbridge.domain.errors import BridgeError, Code
-from tillbridge.domain.operation import Operation
+from tillbridge.domain.operation import Kind, Operation
 from tillbridge.domain.outcome import (
+    REVERSIBLE,
     Approved,
     Declined,
     DoubtReason,
@@ -23,6 +25,7 @@ from tillbridge.engine.books import Books
 from tillbridge.engine.journal.journal import MoveRefused
 from tillbridge.engine.journal.records import EventType
 from tillbridge.engine.live import JournalLog, Live
+from tillbridge.engine.reversal import Reversal, TakeBack, wanted
 from tillbridge.engine.rules import fits, honest
 from tillbridge.engine.states import Cause, answer_cause
 from tillbridge.protocols.contract import (
@@ -52,18 +55,37 @@ LISTEN_AGAIN_SECONDS: Final = 1.0
 """A pause after listening broke off, so that a fault that repeats does not take the whole processor."""
 
 
+@dataclass(frozen=True, slots=True)
+class TerminalSetup:
+    """One terminal of the settings: its name, the name of its driver, and the driver at work on it."""
+
+    name: str
+    driver: str
+    terminal: Terminal
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds between signs of life, and of silence after which a terminal is woken before a payment; 0 for never."""
+
+    probe: float
+    wake: float
+
+
 class Lane:
     """A terminal with what occupies it: `live` runs, `doubt` (with its wire reference) locks."""
 
-    def __init__(self, name: str, driver: str, terminal: Terminal, books: Books, probe_seconds: float) -> None:
-        self.name = name
-        self.driver = driver
-        self.terminal = terminal
+    def __init__(self, setup: TerminalSetup, books: Books, pace: Pace, take_back: TakeBack) -> None:
+        self.name = setup.name
+        self.driver = setup.driver
+        self.terminal = setup.terminal
         self.live: Live | None = None
         self.doubt: Live | None = None
+        self.reversal = Reversal(books, take_back, self._proven)
         self._last: Live | None = None
         self._books = books
-        self._probe_seconds = probe_seconds
+        self._pace = pace
+        self._spoke_at = books.runtime.clock.monotonic()
         self._health = Health(HealthState.UNKNOWN, "not asked yet")
         self._line = asyncio.Lock()  # the wire carries one conversation: an operation, or a sign of life
         self._closing = asyncio.Lock()  # a late result waits until the operation it may belong to is filed
@@ -106,12 +128,16 @@ class Lane:
         async with self._closing:
             await self._file(live, journal_log, outcome, spawn)
             self._release(live)
+        if self.doubt is live and wanted(live):
+            # Whoever waits hears the end and not the doubt, if the reversal goes through at once.
+            await self._take_back(live)
         self._books.feed.publish(live.payment)
         live.over.set()
 
     async def _ask_terminal(self, operation: Operation, journal_log: JournalLog) -> Outcome:
         try:
-            return await self.terminal.perform(operation, journal_log)
+            asleep = await self._woken()
+            return asleep or await self.terminal.perform(operation, journal_log)
         except StorageUnavailable as error:
             if journal_log.told is not None:
                 return journal_log.told
@@ -124,6 +150,19 @@ class Lane:
             if journal_log.sent:
                 return InDoubt(DoubtReason.DRIVER_FAULT, type(error).__name__)
             return NotStarted(NotStartedReason.DRIVER_FAULT, type(error).__name__)
+
+    async def _woken(self) -> NotStarted | None:
+        """Wakes a terminal that has long been silent, before money moves; why it cannot be, if it is not there."""
+        now = self._books.runtime.clock.monotonic()
+        if not self._pace.wake or now - self._spoke_at < self._pace.wake:
+            return None
+        for attempt in (1, 2):
+            self._health = await self.terminal.health()
+            if self._health.state is not HealthState.UNREACHABLE:
+                self._spoke_at = self._books.runtime.clock.monotonic()
+                return None
+            log.warning("terminal_asleep", terminal=self.name, attempt=attempt, detail=self._health.detail)
+        return NotStarted(NotStartedReason.TERMINAL_SILENT, self._health.detail)
 
     async def _file(self, live: Live, journal_log: JournalLog, outcome: Outcome, spawn: Spawn) -> None:
         if journal_log.written:
@@ -160,7 +199,9 @@ class Lane:
     def _release(self, live: Live) -> None:
         self._last = live
         self.live = None
-        if live.payment.open:
+        self._spoke_at = self._books.runtime.clock.monotonic()
+        # A void that takes back what is in doubt leaves the lane to that payment.
+        if live.payment.open and self.doubt is None:
             self.lock(live)
 
     def lock(self, live: Live) -> None:
@@ -178,16 +219,25 @@ class Lane:
         self._last = live
         if self.doubt is live and not payment.open:
             self.doubt = None
+            void = self.reversal.void
+            if void is not None and void.payment.open:
+                self.lock(void)
         self._books.feed.publish(payment)
 
     # ------------------------------------------------------------ evidence
 
-    async def resolve(self, outcome: Approved | Declined, detail: dict[str, object]) -> Payment:
-        """A named person says what became of the payment in doubt."""
+    def doubtful(self, payment_id: str) -> Live | None:
+        """The payment in doubt here with this id: the one that locks the lane, or the void that takes it back."""
+        void = self.reversal.void
+        doubts = (self.doubt, void if void is not None and void.payment.open and self.live is not void else None)
+        return next((live for live in doubts if live is not None and live.payment.id == payment_id), None)
+
+    async def resolve(self, payment_id: str, outcome: Approved | Declined, detail: dict[str, object]) -> Payment:
+        """A named person says what became of a payment in doubt."""
         async with self._closing:
-            live = self.doubt
+            live = self.doubtful(payment_id)
             if live is None:
-                raise BridgeError(Code.ALREADY_CLOSED, "nothing is in doubt on this terminal")
+                raise BridgeError(Code.ALREADY_CLOSED, "it is not in doubt on this terminal", payment_id=payment_id)
             payment = await self._books.close(live.payment, outcome, Cause.PERSON, detail)
             self._settle_doubt(live, payment)
             return payment
@@ -246,7 +296,19 @@ class Lane:
             await asyncio.sleep(ASK_AGAIN_SECONDS[min(attempt, len(ASK_AGAIN_SECONDS) - 1)])
             attempt += 1
             if self.doubt is live and self.live is None:
-                await self._inquire(live)
+                await (self._take_back(live) if wanted(live) else self._inquire(live))
+
+    async def _take_back(self, live: Live) -> None:
+        """One step of the reversal. What goes wrong in it is tried again by the ladder; the lane stays locked."""
+        if Kind.VOID not in self.terminal.capabilities.kinds:
+            return
+        try:
+            closed = await self.reversal.advance(live, lambda: self.doubt is live)
+        except (StorageUnavailable, BridgeError) as error:
+            log.warning("reversal_delayed", terminal=self.name, payment=live.payment.id, detail=str(error))
+            return
+        if closed is not None:
+            self._settle_doubt(live, closed)
 
     async def _inquire(self, live: Live) -> None:
         async with self._line:
@@ -257,27 +319,48 @@ class Lane:
             outcome = (
                 InDoubt(DoubtReason.NO_ANSWER) if isinstance(answer, Unanswered) else honest(answer, live.operation)
             )
+            if isinstance(outcome, InDoubt) and outcome.reason in REVERSIBLE:
+                await self._note_reversible(live, outcome)
+                return
             if self.terminal.capabilities.recovery is Recovery.BY_ID and not isinstance(outcome, InDoubt):
                 self._settle_doubt(live, await self._books.close(live.payment, outcome, Cause.INQUIRY))
                 await self.terminal.settle(live.operation)
                 return
             # A last result is somebody's last result, not proof for this payment: a person weighs it.
-            said = str(answer)
-            if said != self._heard:
-                self._heard = said
-                now = self._books.runtime.clock.now()
-                note = self._books.journal.note
-                await note(live.payment.id, self.name, EventType.EVIDENCE, now, {"inquiry": said}, durable=True)
+            await self._note_evidence(live, str(answer))
+
+    async def _note_reversible(self, live: Live, outcome: InDoubt) -> None:
+        """The doubt has become one that a reversal closes: the next step of the ladder takes the payment back."""
+        await self._note_evidence(live, str(outcome))
+        live.payment = replace(live.payment, outcome=outcome)
+
+    async def _note_evidence(self, live: Live, said: str) -> None:
+        if said != self._heard:
+            self._heard = said
+            now = self._books.runtime.clock.now()
+            note = self._books.journal.note
+            await note(live.payment.id, self.name, EventType.EVIDENCE, now, {"inquiry": said}, durable=True)
+
+    async def _proven(self, live: Live) -> Outcome | None:
+        """See `reversal.Ask`: only a terminal that is asked by our own reference proves anything."""
+        async with self._line:
+            answer = await self.terminal.inquire(live.operation)
+        if isinstance(answer, Unanswered | InDoubt) or self.terminal.capabilities.recovery is not Recovery.BY_ID:
+            return None
+        outcome = honest(answer, live.operation)
+        return None if isinstance(outcome, InDoubt) else outcome
 
     async def watch(self) -> None:
         """Asks an idle terminal for a sign of life, so that a dead line is found before a customer stands there."""
-        if self._probe_seconds == 0:
+        if self._pace.probe == 0:
             return
         while True:
             if self.live is None:
                 async with self._line:
                     self._health = await self.terminal.health()
-            await asyncio.sleep(self._probe_seconds)
+                if self._health.state in (HealthState.READY, HealthState.BUSY):
+                    self._spoke_at = self._books.runtime.clock.monotonic()
+            await asyncio.sleep(self._pace.probe)
 
 
 def _words(payment: Payment) -> str:

@@ -2,26 +2,44 @@
 
 import asyncio
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from tillbridge.domain.operation import Operation, Progress, Stage
-from tillbridge.domain.outcome import Outcome
+from tillbridge.domain.outcome import Approved, Outcome
 from tillbridge.engine.books import Books
 from tillbridge.engine.journal.journal import Acceptance
 from tillbridge.engine.journal.records import EventType
 from tillbridge.engine.rules import honest
 from tillbridge.engine.states import answer_cause
-from tillbridge.protocols.contract import Payment
+from tillbridge.protocols.contract import Payment, Unsigned
 from tillbridge.runtime.sqlite import StorageUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a person, by this name, says of the signature."""
+
+    accepted: bool
+    by: str
+
+
+UNJUDGED: Final = Unsigned(accept=True, seconds=0)
+"""What was sent before this start is not asked about again: the customer has left."""
 
 
 @dataclass(slots=True)
 class Live:
-    """`payment` is replaced as it changes; `over` is set once there is nothing to wait for any more."""
+    """`payment` is replaced as it changes; `over` is set once there is nothing to wait for any more.
+
+    `signing` is there while somebody is asked to compare the signature; `unsigned` is what counts if nobody does.
+    """
 
     payment: Payment
     operation: Operation
     acceptance: Acceptance
+    unsigned: Unsigned = UNJUDGED
     over: asyncio.Event = field(default_factory=asyncio.Event)
+    signing: "asyncio.Future[Judged] | None" = None
 
 
 class JournalLog:
@@ -55,6 +73,26 @@ class JournalLog:
         if payment.running and payment.progress is not progress:
             self._books.note(payment.id, payment.terminal, EventType.PROGRESS, {"progress": progress})
             self._change(replace(payment, progress=progress))
+
+    async def signature(self, approved: Approved) -> bool:
+        """See `OperationLog.signature`. The answer is in the journal before the outcome that follows from it."""
+        live = self._live
+        judged = await self._judged(live) if live.unsigned.seconds else None
+        accepted = live.unsigned.accept if judged is None else judged.accepted
+        said = {"accepted": accepted, "by": None if judged is None else judged.by, "amount": str(approved.amount)}
+        self._books.note(live.payment.id, live.payment.terminal, EventType.SIGNATURE, said)
+        return accepted
+
+    async def _judged(self, live: Live) -> Judged | None:
+        live.signing = asyncio.get_running_loop().create_future()
+        self.progress(Progress.AWAITING_SIGNATURE)
+        try:
+            async with asyncio.timeout(live.unsigned.seconds):
+                return await live.signing
+        except TimeoutError:
+            return None
+        finally:
+            live.signing = None
 
     async def outcome(self, outcome: Outcome) -> None:
         """See `OperationLog.outcome`."""

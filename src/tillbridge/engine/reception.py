@@ -6,10 +6,11 @@ Nothing here awaits, so that between looking and taking the lane no other reques
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 
 from tillbridge.domain.errors import BridgeError, Code
-from tillbridge.domain.operation import Operation, Stage
+from tillbridge.domain.operation import Operation, Parent, Stage
 from tillbridge.engine import rules
 from tillbridge.engine.books import Books
 from tillbridge.engine.journal.journal import Acceptance
@@ -48,17 +49,28 @@ class Reception:
             return self._same_order(request, request.order_id)
         return self._undelivered(request) if request.keyless else None
 
-    def lane(self, name: str | None) -> Lane:
-        """The lane of this terminal; the only one where no name is given."""
+    def lane(self, request: PaymentRequest) -> Lane:
+        """The lane of the terminal that the request names, its parent was taken on, a rule gives, or the only one."""
+        name = request.terminal or self._of_parent(request) or self._by_rule(request)
         if name is None and len(self.lanes) == 1:
             return next(iter(self.lanes.values()))
         lane = self.lanes.get(name or "")
         if lane is None:
             known = ", ".join(sorted(self.lanes)) or "none"
-            raise BridgeError(Code.TERMINAL_UNKNOWN, f"{name!r} is not one of: {known}", place="terminal")
+            said = "no terminal is named and no rule gives one" if name is None else f"{name!r} is not one"
+            raise BridgeError(Code.TERMINAL_UNKNOWN, f"{said}; there are: {known}", place="terminal")
         return lane
 
-    def accept(self, request: PaymentRequest, lane: Lane, warnings: tuple[str, ...]) -> Live:
+    def _of_parent(self, request: PaymentRequest) -> str | None:
+        parent = None if request.parent is None else self.known(request.parent)
+        return parent.terminal if parent is not None and parent.terminal in self.lanes else None
+
+    def _by_rule(self, request: PaymentRequest) -> str | None:
+        return next((route.terminal for route in self.settings.routes if route.fits(request)), None)
+
+    def accept(
+        self, request: PaymentRequest, lane: Lane, warnings: tuple[str, ...], parent: Parent | None = None
+    ) -> Live:
         """Takes the lane for a new payment and puts it on its way to the disk."""
         now = self.books.runtime.clock.now()
         payment = _new_payment(request, lane.name, warnings, self.books)
@@ -68,7 +80,8 @@ class Reception:
         accepted = self.books.journal.accept(acceptance)
         # A failed acceptance shows when its intent is flushed: `sending` then finds no row and nothing is sent.
         accepted.add_done_callback(lambda done: done.exception())
-        live = Live(payment, _operation(payment, request), acceptance)
+        unsigned = request.unsigned or self.settings.unsigned
+        live = Live(payment, _operation(payment, request, parent), acceptance, unsigned)
         self.running[payment.id] = live
         lane.occupy(live)
         self.books.feed.publish(payment)
@@ -90,6 +103,30 @@ class Reception:
         """What memory knows of a payment that was read from the disk, else what the disk says."""
         live = self.remembered(stored.id)
         return stored if live is None else live.payment
+
+    def known(self, payment_id: str) -> Payment | None:
+        """See `parents.History.known`."""
+        live = self.remembered(payment_id)
+        return self.books.reading.payment(payment_id) if live is None else live.payment
+
+    def children(self, payment_id: str) -> Iterator[Payment]:
+        """See `parents.History.children`. What was accepted a moment ago is in memory and may not be on disk yet."""
+        stored = {child.id: child for child in self.books.reading.children(payment_id)}
+        lives = (live.payment for live in (*self.running.values(), *self.recent.values()))
+        stored.update({payment.id: payment for payment in lives if payment.parent == payment_id})
+        return iter(stored.values())
+
+    def like(self, request: PaymentRequest, terminal: str, reach: timedelta) -> list[Payment]:
+        """See `parents.History.like`."""
+        return self.books.reading.like(request, terminal, self.books.runtime.clock.now() - reach)
+
+    def by_key(self, caller: str, key: str) -> Payment | None:
+        """The payment that this caller's key stands for."""
+        for live in self.running.values():
+            if (live.payment.caller, live.payment.key) == (caller, key):
+                return live.payment
+        stored = self.books.reading.by_key(caller, key)
+        return None if stored is None else self.latest(stored[1])
 
     def _doubts(self) -> Iterator[Live]:
         return (lane.doubt for lane in self.lanes.values() if lane.doubt is not None)
@@ -148,7 +185,7 @@ def _new_payment(request: PaymentRequest, terminal: str, warnings: tuple[str, ..
     )
 
 
-def _operation(payment: Payment, request: PaymentRequest) -> Operation:
+def _operation(payment: Payment, request: PaymentRequest, parent: Parent | None) -> Operation:
     return Operation(
         id=payment.id,
         kind=payment.kind,
@@ -157,5 +194,5 @@ def _operation(payment: Payment, request: PaymentRequest) -> Operation:
         register=payment.register,
         online=payment.online,
         partial_allowed=request.partial_allowed,
-        parent=request.parent,
+        parent=parent,
     )

@@ -10,10 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.operation import Kind, Operation, Stage
 from tillbridge.domain.outcome import Approved, DoubtReason, InDoubt, Outcome
-from tillbridge.protocols.contract import Capabilities, LateResult, Payment, PaymentRequest
+from tillbridge.protocols.contract import Capabilities, LateResult, Payment, PaymentRequest, Unsigned
 
 KEYLESS_REPEAT: Final = timedelta(seconds=120)
 """A till without keys that asks for the same thing again this soon has lost the answer, not sold the same twice."""
+
+
+MOST_ROUTES: Final = 200
+"""One for each terminal that a connector may have."""
 
 
 class OrderIdsRepeat(StrEnum):
@@ -23,12 +27,51 @@ class OrderIdsRepeat(StrEnum):
     NEVER = "never"
 
 
+class Signature(StrEnum):
+    """What becomes of a payment whose signature nobody has judged in time."""
+
+    ACCEPT = "accept"
+    REFUSE = "refuse"
+
+
+class Route(BaseModel):
+    """Payments that fit everything that is named here go to `terminal`; what is left out fits everything.
+
+    `door` is the name of a language or of a door's entry, as it stands with each payment; `register` is the till's
+    number of two digits; `caller` its login or name.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    terminal: str
+    door: str | None = None
+    caller: str | None = None
+    register_number: str | None = Field(default=None, alias="register")
+    kind: Kind | None = None
+    currency: str | None = Field(default=None, pattern="^[A-Z]{3}$")
+
+    def fits(self, request: PaymentRequest) -> bool:
+        """Whether this payment goes here."""
+        currency = None if request.amount is None else request.amount.currency.code
+        asked = (
+            (self.door, request.door),
+            (self.caller, request.caller),
+            (self.register_number, request.register),
+            (self.kind, request.kind),
+            (self.currency, currency),
+        )
+        return all(wanted in (None, given) for wanted, given in asked)
+
+
 class EngineSettings(BaseModel):
     """How the shop counts.
 
     `business_day_starts_hour` is the local hour at which a new business day begins, so that a bar's night belongs to
     the day before. `time_zone` is an IANA name; None is the computer's own. `probe_seconds` is how often an idle
-    terminal is asked for a sign of life, 0 for never.
+    terminal is asked for a sign of life, 0 for never. `wake_seconds` is how long a terminal may have been silent before
+    it is asked for a sign of life ahead of a payment, 0 for never. `routes` choose the terminal where neither the
+    request nor its door names one: the first that fits. A signature that nobody has judged within `signature_seconds`
+    is accepted or refused, as `signature_unanswered` says.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -37,6 +80,10 @@ class EngineSettings(BaseModel):
     business_day_starts_hour: int = Field(default=4, ge=0, le=12)
     time_zone: str | None = None
     probe_seconds: float = Field(default=60.0, ge=0, le=3600)
+    wake_seconds: float = Field(default=0.0, ge=0, le=86400)
+    routes: tuple[Route, ...] = Field(default=(), max_length=MOST_ROUTES)
+    signature_seconds: float = Field(default=90.0, ge=0, le=600)
+    signature_unanswered: Signature = Signature.ACCEPT
 
     @field_validator("time_zone")
     @classmethod
@@ -48,17 +95,27 @@ class EngineSettings(BaseModel):
                 raise ValueError(f"{name!r} is not an IANA time zone such as Europe/Paris") from error
         return name
 
+    @property
+    def unsigned(self) -> Unsigned:
+        """What to make of a signature that nobody judges, where a request does not say it."""
+        return Unsigned(self.signature_unanswered is Signature.ACCEPT, self.signature_seconds)
+
     def business_day(self, now: datetime) -> str:
         """The business day that this moment (UTC) belongs to, as an ISO date."""
         local = now.astimezone(None if self.time_zone is None else ZoneInfo(self.time_zone))
         return (local - timedelta(hours=self.business_day_starts_hour)).date().isoformat()
 
 
+def check_kind(kind: Kind, capabilities: Capabilities) -> None:
+    """`BridgeError(OPERATION_UNSUPPORTED)` for what the terminal cannot do at all."""
+    if kind not in capabilities.kinds:
+        able = ", ".join(sorted(capabilities.kinds))
+        raise BridgeError(Code.OPERATION_UNSUPPORTED, f"it cannot do a {kind}; it can do: {able}")
+
+
 def check_capable(request: PaymentRequest, capabilities: Capabilities) -> tuple[str, ...]:
     """Refuses what the terminal lacks, before anything is sent. A mere hint that it cannot carry gives a warning."""
-    if request.kind not in capabilities.kinds:
-        able = ", ".join(sorted(capabilities.kinds))
-        raise BridgeError(Code.OPERATION_UNSUPPORTED, f"it cannot do a {request.kind}; it can do: {able}")
+    check_kind(request.kind, capabilities)
     amount = request.amount
     if amount is None:
         if request.kind is not Kind.RECONCILIATION:
@@ -91,7 +148,7 @@ def repeats_order(request: PaymentRequest, earlier: Payment) -> bool:
         case Stage.DECLINED | Stage.ABORTED | Stage.NOT_STARTED:
             return False
         case Stage.ACCEPTED | Stage.SENDING | Stage.APPROVED | Stage.IN_DOUBT:
-            if earlier.amount != request.amount:
+            if request.amount is not None and earlier.amount != request.amount:
                 raise BridgeError(
                     Code.ORDER_CONFLICT,
                     f"order {request.order_id} stands at {earlier.amount}, not {request.amount}",

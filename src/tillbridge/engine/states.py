@@ -21,6 +21,7 @@ class Cause(StrEnum):
     LATE_ANSWER = "late_answer"
     INQUIRY = "inquiry"
     PERSON = "person"
+    REVERSAL = "reversal"
 
 
 _FINAL: Final = (Stage.APPROVED, Stage.DECLINED, Stage.ABORTED)
@@ -37,6 +38,7 @@ MOVES: Final[dict[tuple[Stage, Cause], tuple[Stage, ...]]] = {
     (Stage.IN_DOUBT, Cause.LATE_ANSWER): _FINAL,
     (Stage.IN_DOUBT, Cause.INQUIRY): _CLOSED,
     (Stage.IN_DOUBT, Cause.PERSON): (Stage.APPROVED, Stage.DECLINED),
+    (Stage.IN_DOUBT, Cause.REVERSAL): (Stage.ABORTED,),
 }
 
 

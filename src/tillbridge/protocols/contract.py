@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from tillbridge.domain.money import Currency, Money
 from tillbridge.domain.operation import OPEN, RUNNING, Kind, Operation, Progress, Stage
-from tillbridge.domain.outcome import InDoubt, MoneyMoved, Outcome, money_moved
+from tillbridge.domain.outcome import Approved, InDoubt, MoneyMoved, Outcome, money_moved
 from tillbridge.protocols.faults import Behaviour as Behaviour  # noqa: PLC0414 - part of the contract, handed on
 from tillbridge.protocols.faults import Fault as Fault  # noqa: PLC0414 - part of the contract, handed on
 from tillbridge.runtime.effects import Runtime
@@ -48,6 +48,7 @@ class Capabilities:
 
     `currencies` None means every currency; `max_minor` is the largest amount that the wire can write.
     `online_flag` says whether the wire can ask for online authorisation, `partial` whether it may approve less.
+    `linked` are the kinds that it runs only with the earlier operation named, `voids` the kinds that it can void.
     """
 
     kinds: frozenset[Kind]
@@ -57,6 +58,8 @@ class Capabilities:
     abort: AbortSupport = AbortSupport.NONE
     online_flag: bool = False
     partial: bool = False
+    linked: frozenset[Kind] = frozenset({Kind.CAPTURE})
+    voids: frozenset[Kind] = frozenset({Kind.SALE, Kind.REFUND, Kind.AUTHORIZATION, Kind.CAPTURE})
 
 
 class HealthState(StrEnum):
@@ -115,6 +118,14 @@ class OperationLog(Protocol):
 
     def progress(self, progress: Progress) -> None:
         """What the terminal is doing now; costs nothing and is not durable."""
+        ...
+
+    async def signature(self, approved: Approved) -> bool:
+        """Whether the cardholder's signature is that of the card, asked of a person within a time limit.
+
+        Awaited when the terminal has approved and leaves the check to the cashier. On False the outcome is
+        `InDoubt(SIGNATURE_REFUSED)`: the engine then reverses it and files that reversal as an operation of its own.
+        """
         ...
 
     async def outcome(self, outcome: Outcome) -> None:
@@ -181,6 +192,14 @@ class Driver(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Unsigned:
+    """What to make of a signature that nobody has judged after `seconds`: accept it, or refuse and reverse."""
+
+    accept: bool
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentRequest:
     """What a door asks for.
 
@@ -190,7 +209,8 @@ class PaymentRequest:
     fingerprint is refused. `notes` are kept with the payment for receivers (cart, customer, custom data) and never
     interpreted by the engine. `parent` is the id of the payment that a refund, capture or void goes back to.
     `keyless` is set by a door whose wire has neither a key nor an order number (Concert, myPOS XML): there an approved
-    result that could not be delivered holds the door.
+    result that could not be delivered holds the door. `unsigned` None leaves a signature to the desk's own setting.
+    `amount` None asks for a reconciliation, or for all of the parent's money.
     """
 
     kind: Kind
@@ -206,6 +226,7 @@ class PaymentRequest:
     partial_allowed: bool = False
     parent: str | None = None
     keyless: bool = False
+    unsigned: Unsigned | None = None
     notes: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -249,7 +270,9 @@ class Payment:
 
     @property
     def money_moved(self) -> MoneyMoved:
-        """Whether money moved, as far as is known; a running payment is unknown."""
+        """Whether money moved, as far as is known; a running payment is unknown. A reconciliation moves none."""
+        if self.kind is Kind.RECONCILIATION:
+            return MoneyMoved.NO
         if self.outcome is None or isinstance(self.outcome, InDoubt):
             return MoneyMoved.NO if self.stage is Stage.ACCEPTED else MoneyMoved.UNKNOWN
         return money_moved(self.outcome)
@@ -297,6 +320,14 @@ class PaymentDesk(Protocol):
 
     async def inquire(self, payment_id: str) -> Payment:
         """The payment with this id; `BridgeError(PAYMENT_UNKNOWN)` if there is none."""
+        ...
+
+    async def sign(self, payment_id: str, *, accepted: bool, by: str) -> Payment:
+        """A person named `by` has compared the signature. `BridgeError(NOTHING_TO_SIGN)` if nobody is asked for it."""
+        ...
+
+    async def find_key(self, caller: str, key: str) -> Payment:
+        """The payment that this caller's key stands for; `BridgeError(PAYMENT_UNKNOWN)` if there is none."""
         ...
 
     async def find_order(self, caller: str, order_id: str) -> Payment:

@@ -7,14 +7,14 @@ from typing import Final
 import structlog
 
 from tillbridge.domain.money import Money
-from tillbridge.domain.operation import stage_of
+from tillbridge.domain.operation import Kind, stage_of
 from tillbridge.domain.outcome import Aborted, Approved, Closed, Declined, DeclineReason
 from tillbridge.protocols.contract import PaymentRequest
 from tillbridge.runtime.effects import Clock
 from tillbridge.virtual.booking import Booking, book
 from tillbridge.virtual.ledger import Ledger
 from tillbridge.virtual.ledger_file import LedgerBroken
-from tillbridge.virtual.memory import Remembered, approved, reason_of
+from tillbridge.virtual.memory import Remembered, approved, closing, reason_of
 from tillbridge.virtual.rows import Movement, Row
 from tillbridge.virtual.scenarios import Approves, Cancels, Declines
 
@@ -66,7 +66,11 @@ class Acquirer:
         booking = book(request, ending, self._ledger)
         if isinstance(booking, Declined):
             return booking
-        outcome = approved(booking.amount, len(self._ledger.rows) + 1)
+        number = len(self._ledger.rows) + 1
+        if payment.kind is Kind.RECONCILIATION:
+            outcome = closing(booking.amount, number, self._ledger.rows)
+        else:
+            outcome = approved(booking.amount, number)
         # A terminal whose memory fails takes no money and says so.
         return outcome if self._write(remembered, booking, outcome) else Declined(DeclineReason.FAILED)
 

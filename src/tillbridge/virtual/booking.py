@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, assert_never
 
 from tillbridge.domain.errors import BridgeError, Code
-from tillbridge.domain.money import Money
+from tillbridge.domain.money import EUR, Money
 from tillbridge.domain.operation import Kind
 from tillbridge.domain.outcome import Declined, DeclineReason
 from tillbridge.protocols.contract import PaymentRequest
@@ -26,6 +26,9 @@ class Booking:
 ORIGINALS: Final = frozenset({Movement.TAKEN, Movement.CAPTURED, Movement.HELD})
 """What a later operation can go back to."""
 
+CLOSING_CURRENCY: Final = EUR
+"""A closing moves nothing, and nothing needs a currency; its totals have their own."""
+
 NOTHING_THERE: Final = Declined(DeclineReason.REFUSED)
 """The terminal finds no payment, or not enough of it, to give back or to capture."""
 
@@ -44,7 +47,7 @@ def book(request: PaymentRequest, ending: Approves, ledger: Ledger) -> Booking |
         case Kind.VOID:
             return _void(request, ledger)
         case Kind.RECONCILIATION:
-            raise BridgeError(Code.OPERATION_UNSUPPORTED, "the virtual terminal closes no day")
+            return Booking(Movement.NOTHING, Money(0, CLOSING_CURRENCY))
         case _:
             assert_never(request.kind)
 

@@ -90,6 +90,8 @@ class DirectTerminal:
             return NotStarted(NotStartedReason.TERMINAL_SILENT, "the virtual terminal does not answer")
         await log.sending()
         outcome = await self._run(operation, log)
+        if isinstance(outcome, Approved) and outcome.signature and not await log.signature(outcome):
+            outcome = InDoubt(DoubtReason.SIGNATURE_REFUSED, "the cashier refused the signature")
         await log.outcome(outcome)
         if not isinstance(outcome, InDoubt | NotStarted):
             await self._delivered(operation)
@@ -163,7 +165,11 @@ class DirectTerminal:
         return self._heard(payment)
 
     async def _request(self, operation: Operation) -> PaymentRequest:
-        parent = None if operation.parent is None else (await self.desk.find_order(CALLER, operation.parent)).id
+        parent = (
+            None
+            if operation.parent is None
+            else (await self.desk.find_order(CALLER, operation.parent.wire_reference)).id
+        )
         return PaymentRequest(
             operation.kind,
             operation.amount,

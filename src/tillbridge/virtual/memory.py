@@ -1,7 +1,7 @@
 """The payments that the virtual terminal remembers: those of this run, and those that its ledger tells of."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, assert_never
@@ -9,7 +9,7 @@ from typing import Final, assert_never
 from tillbridge.domain.card import CardUse, EntryMode
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.money import Money, currency
-from tillbridge.domain.operation import Stage, stage_of
+from tillbridge.domain.operation import Kind, Stage, stage_of
 from tillbridge.domain.outcome import (
     Aborted,
     AbortedBy,
@@ -23,6 +23,7 @@ from tillbridge.domain.outcome import (
     Outcome,
 )
 from tillbridge.protocols.contract import Payment, PaymentRequest
+from tillbridge.virtual.batch import totals
 from tillbridge.virtual.ledger import Ledger
 from tillbridge.virtual.rows import Row
 from tillbridge.virtual.scenarios import APPROVE, Scenario
@@ -73,7 +74,7 @@ class Memory:
         self._by_key: dict[tuple[str, str], str] = {}
         self._by_order: dict[tuple[str, str], str] = {}
         for row in ledger.rows[-MAX_REMEMBERED:]:
-            payment = _payment(terminal, row)
+            payment = _payment(terminal, row, ledger.rows)
             self.add(Remembered(payment, Money(row.asked_minor, currency(row.currency)), row.fingerprint))
 
     def __iter__(self) -> Iterator[Remembered]:
@@ -108,6 +109,13 @@ class Memory:
             raise BridgeError(Code.PAYMENT_UNKNOWN, f"the virtual terminal knows no order {order_id!r}")
         return self._by_id[found]
 
+    def by_key(self, caller: str, key: str) -> Remembered:
+        """The payment of this key; `BridgeError(PAYMENT_UNKNOWN)` if there is none."""
+        found = self._by_key.get((caller, key))
+        if found is None:
+            raise BridgeError(Code.PAYMENT_UNKNOWN, f"the virtual terminal knows no key {key[:40]!r}")
+        return self._by_id[found]
+
     def repeated(self, request: PaymentRequest) -> Remembered | None:
         """The payment that this request's key names; `BridgeError(KEY_CONFLICT)` if it was something else."""
         if request.key is None or (request.caller, request.key) not in self._by_key:
@@ -124,9 +132,15 @@ class Memory:
                 del index[gone.caller, reference]
 
 
-def approved(amount: Money, number: int) -> Approved:
-    """The approval of the ledger's row `number`."""
-    return Approved(amount, CARD, authorization_code=f"{number % 1_000_000:06d}", contract=CONTRACT)
+def approved(amount: Money, number: int, *, signature: bool = False) -> Approved:
+    """The approval of the ledger's row `number`; `signature` says that the customer signs instead of typing a PIN."""
+    code = f"{number % 1_000_000:06d}"
+    return Approved(amount, CARD, authorization_code=code, contract=CONTRACT, reference=f"R{code}", signature=signature)
+
+
+def closing(nothing: Money, number: int, rows: Sequence[Row]) -> Approved:
+    """The answer to a closing that is the ledger's row `number`: it moved nothing, and has the batch's totals."""
+    return Approved(nothing, reference=f"B{number % 1_000_000:06d}", totals=totals(rows, number))
 
 
 def reason_of(outcome: Outcome) -> str | None:
@@ -142,7 +156,7 @@ def reason_of(outcome: Outcome) -> str | None:
             assert_never(outcome)
 
 
-def _outcome(row: Row) -> Closed:
+def _outcome(row: Row, rows: Sequence[Row]) -> Closed:
     match row.stage:
         case Stage.DECLINED:
             return Declined(DeclineReason(row.reason or ""))
@@ -151,15 +165,18 @@ def _outcome(row: Row) -> Closed:
         case Stage.NOT_STARTED:
             return NotStarted(NotStartedReason(row.reason or ""))
         case _:
-            return approved(Money(row.minor, currency(row.currency)), row.number)
+            amount = Money(row.minor, currency(row.currency))
+            if row.kind is Kind.RECONCILIATION:
+                return closing(amount, row.number, rows)
+            return approved(amount, row.number)
 
 
-def _payment(terminal: str, row: Row) -> Payment:
+def _payment(terminal: str, row: Row, rows: Sequence[Row]) -> Payment:
     return Payment(
         id=row.payment_id,
         kind=row.kind,
         stage=row.stage,
-        amount=Money(row.asked_minor, currency(row.currency)),
+        amount=None if row.kind is Kind.RECONCILIATION else Money(row.asked_minor, currency(row.currency)),
         terminal=terminal,
         caller=row.caller,
         door=row.door,
@@ -169,7 +186,7 @@ def _payment(terminal: str, row: Row) -> Payment:
         key=row.key,
         online=row.online,
         parent=row.parent,
-        outcome=_outcome(row),
+        outcome=_outcome(row, rows),
         notes=row.notes,
         closed_at=row.at,
     )

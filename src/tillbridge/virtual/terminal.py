@@ -17,7 +17,7 @@ import structlog
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.money import MAX_MINOR, Money, currency
 from tillbridge.domain.operation import Kind, Stage
-from tillbridge.domain.outcome import Aborted, AbortedBy, Closed, NotStarted, NotStartedReason
+from tillbridge.domain.outcome import Aborted, AbortedBy, Approved, Closed, NotStarted, NotStartedReason
 from tillbridge.protocols.contract import (
     AbortReply,
     AbortSupport,
@@ -33,6 +33,7 @@ from tillbridge.protocols.contract import (
 )
 from tillbridge.runtime.effects import Runtime
 from tillbridge.virtual.acquirer import Acquirer
+from tillbridge.virtual.booking import CLOSING_CURRENCY
 from tillbridge.virtual.ledger import Ledger
 from tillbridge.virtual.memory import Memory, Remembered
 from tillbridge.virtual.scenarios import Cancels, Reboot
@@ -48,7 +49,7 @@ REBOOT_SECONDS: Final = 20.0
 CANCELLABLE: Final = frozenset({Screen.WAITING_FOR_CARD, Screen.WAITING_FOR_PIN})
 """Where the red key still stops an operation."""
 
-KINDS: Final = frozenset({Kind.SALE, Kind.REFUND, Kind.AUTHORIZATION, Kind.CAPTURE, Kind.VOID})
+KINDS: Final = frozenset(Kind)
 
 CAPABILITIES: Final = Capabilities(
     kinds=KINDS,
@@ -111,6 +112,7 @@ class VirtualTerminal:
 
     async def start(self, request: PaymentRequest) -> Payment:
         """See `PaymentDesk.start`. A request without a key always asks for a new operation."""
+        request = self._whole(request)
         asked = self._checked(request)
         repeated = self._memory.repeated(request)
         if repeated is not None:
@@ -151,6 +153,16 @@ class VirtualTerminal:
     async def inquire(self, payment_id: str) -> Payment:
         """See `PaymentDesk.inquire`."""
         return self._memory.get(payment_id).payment
+
+    async def sign(self, payment_id: str, *, accepted: bool, by: str) -> Payment:
+        """See `PaymentDesk.sign`: a terminal leaves that check to the till, which voids a sale that fails it."""
+        raise BridgeError(
+            Code.NOTHING_TO_SIGN, f"{by} said {accepted}, but the till checks signatures", payment_id=payment_id
+        )
+
+    async def find_key(self, caller: str, key: str) -> Payment:
+        """See `PaymentDesk.find_key`."""
+        return self._memory.by_key(caller, key).payment
 
     async def find_order(self, caller: str, order_id: str) -> Payment:
         """See `PaymentDesk.find_order`."""
@@ -215,11 +227,18 @@ class VirtualTerminal:
 
     # ------------------------------------------------------------ one operation
 
+    def _whole(self, request: PaymentRequest) -> PaymentRequest:
+        """The request with all of its parent's money where it names no amount."""
+        parent = None if request.parent is None else self._memory.find(request.parent)
+        if request.amount is not None or parent is None or not isinstance(parent.payment.outcome, Approved):
+            return request
+        return replace(request, amount=parent.payment.outcome.amount)
+
     def _checked(self, request: PaymentRequest) -> Money:
         if request.terminal not in (None, self.name):
             raise BridgeError(Code.TERMINAL_UNKNOWN, f"this simulator's terminal is {self.name!r}", place="terminal")
-        if request.kind not in KINDS:
-            raise BridgeError(Code.OPERATION_UNSUPPORTED, f"the virtual terminal does no {request.kind}", place="kind")
+        if request.kind is Kind.RECONCILIATION:
+            return Money(0, CLOSING_CURRENCY)
         if request.amount is None or request.amount.minor == 0:
             raise BridgeError(Code.AMOUNT_INVALID, f"a {request.kind} needs an amount above zero", place="amount")
         return request.amount

@@ -48,6 +48,9 @@ class Keeping(Journal):
         super().__init__()
         self._steps, self._seconds = trace, seconds
 
+    async def signature(self, approved: Approved) -> bool:
+        raise AssertionError(f"nobody signs here: {approved}")
+
     async def outcome(self, outcome: Outcome) -> None:
         await asyncio.sleep(self._seconds)
         await super().outcome(outcome)

@@ -37,7 +37,7 @@ async def house(
         yield engine
 
 
-def ask(amount: Money = TEN, **different: Any) -> PaymentRequest:
+def ask(amount: Money | None = TEN, **different: Any) -> PaymentRequest:
     """A till's request for a sale, with whatever is `different` about it."""
     usual = PaymentRequest(Kind.SALE, amount, caller="hipay:log", door="door", fingerprint="f")
     return replace(usual, **different)

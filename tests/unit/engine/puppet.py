@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
 from tillbridge.domain.operation import Kind, Operation
-from tillbridge.domain.outcome import DoubtReason, InDoubt, Outcome
+from tillbridge.domain.outcome import Approved, DoubtReason, InDoubt, Outcome
 from tillbridge.protocols.contract import (
     AbortReply,
     Capabilities,
@@ -37,6 +37,9 @@ class Puppet:
     aborted: list[str] = field(default_factory=list)
     inquiries: list[str] = field(default_factory=list)
     closed: bool = False
+    signs: bool = False
+    health_now: Health = field(default_factory=lambda: Health(HealthState.READY))
+    signs_of_life: int = 0
 
     async def perform(self, operation: Operation, log: OperationLog) -> Outcome:
         if not self.sends:
@@ -48,6 +51,8 @@ class Puppet:
         answer = await self.answers.get()
         if isinstance(answer, Exception):
             raise answer
+        if self.signs and isinstance(answer, Approved) and not await log.signature(answer):
+            answer = InDoubt(DoubtReason.SIGNATURE_REFUSED)
         await log.outcome(answer)
         if not isinstance(answer, InDoubt):
             self.acknowledged.append(answer)
@@ -71,7 +76,8 @@ class Puppet:
             self.acknowledged.append(result)
 
     async def health(self) -> Health:
-        return Health(HealthState.READY)
+        self.signs_of_life += 1
+        return self.health_now
 
     async def close(self) -> None:
         self.closed = True

@@ -30,7 +30,7 @@ def test_nothing_leads_out_of_a_closed_stage() -> None:
 
 def test_in_doubt_is_left_only_by_evidence_or_a_person() -> None:
     causes = {cause for stage, cause in MOVES if stage is Stage.IN_DOUBT}
-    assert causes == {Cause.LATE_ANSWER, Cause.INQUIRY, Cause.PERSON}
+    assert causes == {Cause.LATE_ANSWER, Cause.INQUIRY, Cause.PERSON, Cause.REVERSAL}
 
 
 def test_the_diagram_in_the_docs_is_the_table() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tillbridge.domain.money import EUR, Money
-from tillbridge.domain.operation import Kind, Operation, Progress
+from tillbridge.domain.operation import Kind, Operation, Parent, Progress
 from tillbridge.domain.outcome import (
     Aborted,
     AbortedBy,
@@ -48,6 +48,9 @@ class Written:
 
     def progress(self, progress: Progress) -> None:
         self.lines.append(progress)
+
+    async def signature(self, approved: Approved) -> bool:
+        raise AssertionError(f"nobody signs here: {approved}")
 
     async def outcome(self, outcome: Outcome) -> None:
         self.lines.append(outcome)
@@ -268,11 +271,11 @@ def test_only_the_running_operation_can_be_aborted() -> None:
 def test_a_refund_goes_back_to_the_sale_by_its_reference() -> None:
     async def scene(terminal: DirectTerminal) -> None:
         await perform(terminal)
-        refund = operation(1000, "op2", kind=Kind.REFUND, parent="refop1")
+        refund = operation(1000, "op2", kind=Kind.REFUND, parent=Parent("refop1", Kind.SALE, Money(1250, EUR)))
         assert isinstance(await terminal.perform(refund, Written()), Approved)
         assert balance(terminal) == 250
         assert terminal.desk.ledger.rows[-1].parent == terminal.desk.ledger.rows[0].payment_id
-        unknown = operation(1000, "op3", kind=Kind.REFUND, parent="refop9")
+        unknown = operation(1000, "op3", kind=Kind.REFUND, parent=Parent("refop9", Kind.SALE, Money(1250, EUR)))
         assert isinstance(await terminal.perform(unknown, Written()), NotStarted)
 
     play(scene)

@@ -127,7 +127,6 @@ def test_a_second_operation_is_refused_while_one_runs() -> None:
     ("request_", "code"),
     [
         (replace(wish(), terminal="another"), Code.TERMINAL_UNKNOWN),
-        (replace(wish(), kind=Kind.RECONCILIATION), Code.OPERATION_UNSUPPORTED),
         (replace(wish(), amount=None), Code.AMOUNT_INVALID),
         (wish(0), Code.AMOUNT_INVALID),
     ],

@@ -10,6 +10,7 @@ from tillbridge.domain.outcome import (
     Aborted,
     AbortedBy,
     Approved,
+    BatchTotal,
     Declined,
     DeclineReason,
     DoubtReason,
@@ -17,6 +18,7 @@ from tillbridge.domain.outcome import (
     NotStarted,
     NotStartedReason,
     Outcome,
+    Side,
 )
 
 
@@ -31,6 +33,9 @@ def write_outcome(outcome: Outcome) -> str:
                 "authorization_code": outcome.authorization_code,
                 "contract": outcome.contract,
                 "ticket": outcome.ticket,
+                "reference": outcome.reference,
+                "signature": outcome.signature or None,
+                "totals": [_write_total(total) for total in outcome.totals] or None,
             }
         case Declined():
             fields = {"reason": outcome.reason, "wire_reason": outcome.wire_reason, "ticket": outcome.ticket}
@@ -49,7 +54,9 @@ def read_outcome(stage: Stage, text: str) -> Outcome:
     match stage:
         case Stage.APPROVED:
             amount = Money(fields.pop("minor"), currency(fields.pop("currency")))
-            return Approved(amount, _read_card(fields.pop("card", None)), **fields)
+            card = _read_card(fields.pop("card", None))
+            totals = tuple(_read_total(total) for total in fields.pop("totals", ()))
+            return Approved(amount, card, totals=totals, **fields)
         case Stage.DECLINED:
             return Declined(DeclineReason(fields.pop("reason")), **fields)
         case Stage.ABORTED:
@@ -62,6 +69,15 @@ def read_outcome(stage: Stage, text: str) -> Outcome:
             raise ValueError(f"an operation in stage {stage} has no outcome")
         case _:
             assert_never(stage)
+
+
+def _write_total(total: BatchTotal) -> dict[str, object]:
+    amount = total.amount
+    return {"side": total.side, "count": total.count, "minor": amount.minor, "currency": amount.currency.code}
+
+
+def _read_total(fields: dict[str, Any]) -> BatchTotal:
+    return BatchTotal(Side(fields["side"]), fields["count"], Money(fields["minor"], currency(fields["currency"])))
 
 
 def _write_card(card: CardUse | None) -> dict[str, str] | None:

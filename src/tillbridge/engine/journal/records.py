@@ -31,6 +31,7 @@ class EventType(StrEnum):
     CONTRADICTION = "contradiction"
     STRAY_RESULT = "stray_result"
     EVIDENCE = "evidence"
+    SIGNATURE = "signature"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,16 @@ class Event:
     at: datetime
     cause: str | None
     detail: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A line of the journal with the payment that it is about, as that stands now. `seq` is a cursor."""
+
+    seq: int
+    type: EventType
+    at: datetime
+    payment: Payment
 
 
 def to_micros(moment: datetime) -> int:
