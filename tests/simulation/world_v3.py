@@ -8,18 +8,21 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from tests.simulation.world import SETTINGS, Power, Toward, World
 from tillbridge.engine.engine import Engine, TerminalSetup
 from tillbridge.engine.opening import open_engine
 from tillbridge.protocols.concert.v3.door import TcpDoor
 from tillbridge.protocols.concert.v3.driver import ConcertV3Terminal
-from tillbridge.protocols.concert.v3.lines import TcpLine, TillConnection
+from tillbridge.protocols.concert.v3.lines import TcpLine
 from tillbridge.protocols.concert.v3.service import TerminalService
 from tillbridge.protocols.concert.v3.settings import DoorSettings, DriverSettings
 from tillbridge.runtime.sqlite import InlineCommitter
 from tillbridge.transports.errors import LineUnavailable
 from tillbridge.transports.memory import memory_pair
+
+P = TypeVar("P", bound=asyncio.Protocol)
 
 
 class Network:
@@ -33,7 +36,7 @@ class Network:
         self._answering = answering
         self._middles: set[_Middle] = set()
 
-    async def connect(self, factory: Callable[[], TillConnection]) -> tuple[asyncio.Transport, TillConnection]:
+    async def connect(self, factory: Callable[[], P]) -> tuple[asyncio.Transport, P]:
         """What the driver's line opens connections with."""
         if not self.plugged:
             raise LineUnavailable("there is no network")

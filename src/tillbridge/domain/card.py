@@ -7,6 +7,8 @@ from typing import Final
 
 _PAN: Final = re.compile(r"[0-9]{8,19}", re.ASCII)
 _SPELLED_PAN: Final = re.compile(r"(?<![0-9])[0-9](?:[ -]?[0-9]){12,18}(?![0-9])", re.ASCII)
+_DIGIT_GROUPS: Final = re.compile(r"[0-9]+(?:[ -][0-9]+)*", re.ASCII)
+_SEPARATOR: Final = re.compile("([ -])")
 _ALREADY_MASKED: Final = re.compile(r"[0-9]{0,6}[^0-9]+[0-9]{0,4}", re.ASCII)
 
 SHORTEST_PAN: Final = 13
@@ -77,6 +79,15 @@ def hide_card_numbers(text: str) -> str:
     return _SPELLED_PAN.sub(_hidden, text)
 
 
+def hide_checked_numbers(text: str) -> str:
+    """A till's own number with what must be a card number in it masked: 13 to 19 digits with a right check digit.
+
+    Where a till writes what it likes, long numbers without a right check digit are orders and stay as they came (law 7
+    speaks of cards). It is the same for the same text, so that it can stand for it.
+    """
+    return _DIGIT_GROUPS.sub(_hidden_if_checked, text)
+
+
 def check_digit_holds(digits: str) -> bool:
     """Whether the last digit is the check digit of the others (ISO/IEC 7812-1, annex B: the Luhn formula)."""
     doubled = "".join(str(2 * int(digit)) if place % 2 else digit for place, digit in enumerate(reversed(digits)))
@@ -89,3 +100,18 @@ def _hidden(found: re.Match[str]) -> str:
     if any(character.isalpha() for character in beside) and not check_digit_holds(digits):
         return found.group()
     return mask(digits) or ""
+
+
+def _hidden_if_checked(found: re.Match[str]) -> str:
+    """Every run of groups is tried: another number may stand in front of a card's, with nothing but a blank between."""
+    pieces = _SEPARATOR.split(found.group())
+    groups = pieces[::2]
+    for first in range(len(groups)):
+        for last in range(first + 1, len(groups) + 1):
+            digits = "".join(groups[first:last])
+            if SHORTEST_PAN <= len(digits) <= LONGEST_PAN and check_digit_holds(digits):
+                before, behind = "".join(pieces[: 2 * first]), "".join(pieces[2 * last - 1 :])
+                return before + (mask(digits) or "") + hide_checked_numbers(behind)
+            if len(digits) > LONGEST_PAN:
+                break
+    return found.group()

@@ -325,4 +325,22 @@ IN_DOUBT: Final[Mapping[DoubtReason, Said]] = {
         cs="Došlo k chybě. Než cokoli zopakujete, ověřte na terminálu, zda je zaplaceno.",
         en="Something went wrong. Please check on the terminal whether it was paid before repeating anything.",
     ),
+    DoubtReason.SIGNATURE_REFUSED: Said(
+        de="Die Unterschrift wurde abgelehnt, die Rückbuchung ist noch nicht bestätigt. Bitte am Terminal prüfen.",
+        fr="La signature a été refusée, l'annulation n'est pas encore confirmée. Vérifiez sur le terminal.",
+        cs="Podpis byl odmítnut, zrušení platby ještě není potvrzeno. Ověřte stav na terminálu.",
+        en="The signature was refused and the reversal is not confirmed yet. Please check on the terminal.",
+    ),
+    DoubtReason.ABORTED_TOO_LATE: Said(
+        de="Die Karte war schneller als der Abbruch, die Rückbuchung ist noch offen. Bitte am Terminal prüfen.",
+        fr="La carte a été plus rapide que l'annulation, qui n'est pas encore confirmée. Vérifiez sur le terminal.",
+        cs="Karta byla rychlejší než zrušení, které ještě není potvrzeno. Ověřte stav na terminálu.",
+        en="The card was faster than the abort, and the reversal is not confirmed yet. Please check on the terminal.",
+    ),
+    DoubtReason.REVERSAL_ASKED: Said(
+        de="Das Terminal ist sich nicht sicher und bucht zurück. Bitte am Terminal prüfen, bevor man wiederholt.",
+        fr="Le terminal a un doute et annule le paiement. Vérifiez sur le terminal avant de recommencer.",
+        cs="Terminál si není jistý a platbu ruší. Než cokoli zopakujete, ověřte stav na terminálu.",
+        en="The terminal is not sure and takes the payment back. Please check on the terminal before repeating.",
+    ),
 }

@@ -45,6 +45,7 @@ class Code(StrEnum):
     SCOPE_MISSING = "scope_missing"
     WEBHOOK_UNKNOWN = "webhook_unknown"
     WEBHOOK_REFUSED = "webhook_refused"
+    PRINTER_UNAVAILABLE = "printer_unavailable"
     JOURNAL_UNAVAILABLE = "journal_unavailable"
     CONNECTOR_STOPPING = "connector_stopping"
     SETTINGS_INVALID = "settings_invalid"
@@ -100,6 +101,7 @@ _ENTRIES: Final = {
     Code.SCOPE_MISSING: Entry(403, "The key may not do that.", "Use a key with the scope that is named."),
     Code.WEBHOOK_UNKNOWN: Entry(404, "There is no such webhook.", "Check the number."),
     Code.WEBHOOK_REFUSED: Entry(400, "The address of the webhook is not allowed.", "Use an https address of a receiver of yours, or allow its network in the settings."),
+    Code.PRINTER_UNAVAILABLE: Entry(409, "The receipt could not be printed.", "Look at the printer and its place in the settings, then print again."),
     Code.JOURNAL_UNAVAILABLE: Entry(503, "The journal on this computer cannot be written, so nothing was sent to the terminal.", "Free space on the disk, or check its state, then try again."),
     Code.CONNECTOR_STOPPING: Entry(503, "The connector is stopping.", "Try again when it runs again."),
     Code.SETTINGS_INVALID: Entry(400, "The settings are wrong.", "Correct the place that is named."),

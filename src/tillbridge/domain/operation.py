@@ -18,6 +18,11 @@ class Kind(StrEnum):
     VOID = "void"
     RECONCILIATION = "reconciliation"
 
+    @property
+    def phrase(self) -> str:
+        """The word with its article, for a sentence."""
+        return f"{'an' if self.value[0] in 'aeiou' else 'a'} {self.value}"
+
 
 class Progress(StrEnum):
     """What the terminal is doing, in words that every wire's own states are translated to."""

@@ -64,9 +64,10 @@ class DoubtReason(StrEnum):
     DRIVER_FAULT = "driver_fault"
     SIGNATURE_REFUSED = "signature_refused"
     REVERSAL_ASKED = "reversal_asked"
+    ABORTED_TOO_LATE = "aborted_too_late"
 
 
-REVERSIBLE: Final = frozenset({DoubtReason.SIGNATURE_REFUSED, DoubtReason.REVERSAL_ASKED})
+REVERSIBLE: Final = frozenset({DoubtReason.SIGNATURE_REFUSED, DoubtReason.REVERSAL_ASKED, DoubtReason.ABORTED_TOO_LATE})
 """Doubts that a reversal closes: the money may have been taken, and nobody wants it to stay so."""
 
 

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
 
 import structlog
 
@@ -15,7 +17,7 @@ from tillbridge.engine.journal.records import EventType
 from tillbridge.engine.states import Cause
 from tillbridge.protocols.contract import Payment
 from tillbridge.runtime.effects import Runtime
-from tillbridge.runtime.sqlite import StorageUnavailable
+from tillbridge.runtime.sqlite import Committer, StorageUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +29,14 @@ class Figures:
     ended: Mapping[Stage, int]
     commit_failures: int
     disk_failed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxAccess:
+    """The journal's file, and who writes to it."""
+
+    path: Path
+    committer: Committer
 
 
 @dataclass(slots=True)
@@ -46,6 +56,10 @@ class Books:
         """The counts as they are now."""
         return Figures(dict(self.ended), self.commit_failures, self.disk_failed)
 
+    def outbox_access(self) -> OutboxAccess:
+        """For whoever keeps tables of its own in the journal's file."""
+        return OutboxAccess(self.reading.path, self.journal.committer)
+
     async def close(
         self, payment: Payment, outcome: Outcome, cause: Cause, detail: Mapping[str, object] | None = None
     ) -> Payment:
@@ -57,18 +71,19 @@ class Books:
             self.disk_refused()
             raise
         self.disk_failed = False
-        return self.closed(payment, outcome)
+        # The very moment that stands in the journal: who asks later is told the same.
+        return self.closed(payment, outcome, now)
 
     def disk_refused(self) -> None:
         """A durable write did not reach the disk."""
         self.disk_failed = True
         self.commit_failures += 1
 
-    def closed(self, payment: Payment, outcome: Outcome) -> Payment:
+    def closed(self, payment: Payment, outcome: Outcome, at: datetime) -> Payment:
         """The payment as it looks with this outcome; changes nothing on disk."""
         self.ended[stage_of(outcome)] += 1
         in_doubt = isinstance(outcome, InDoubt)
-        closed_at = None if in_doubt else self.runtime.clock.now()
+        closed_at = None if in_doubt else at
         return replace(payment, stage=stage_of(outcome), outcome=outcome, closed_at=closed_at, progress=None)
 
     def doubtful_for_want_of_disk(self, payment: Payment) -> Payment:

@@ -11,18 +11,20 @@ import structlog
 
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.money import Money
-from tillbridge.domain.operation import Kind, Operation, Stage
+from tillbridge.domain.operation import Kind, Stage
 from tillbridge.domain.outcome import Approved, Declined, DoubtReason, InDoubt, NotStarted, NotStartedReason
 from tillbridge.engine import rules
-from tillbridge.engine.books import Books, Figures
+from tillbridge.engine.books import Books, Figures, OutboxAccess
 from tillbridge.engine.feed import Watcher
-from tillbridge.engine.journal.journal import Acceptance
 from tillbridge.engine.journal.reading import NOTHING, Filter
 from tillbridge.engine.journal.records import Change, Event, EventType
 from tillbridge.engine.lane import Job, Lane, Pace
 from tillbridge.engine.lane import TerminalSetup as TerminalSetup  # noqa: PLC0414 - handed on with the engine
 from tillbridge.engine.live import Judged, Live
+from tillbridge.engine.moving import Moves
 from tillbridge.engine.parents import resolve
+from tillbridge.engine.persons import MAX_PERSON_TEXT as MAX_PERSON_TEXT  # noqa: PLC0414 - handed on with the engine
+from tillbridge.engine.persons import person_named, signed
 from tillbridge.engine.reception import Reception
 from tillbridge.engine.reversal import reversal_request
 from tillbridge.engine.rules import EngineSettings
@@ -31,9 +33,6 @@ from tillbridge.protocols.contract import AbortReply, Payment, PaymentRequest, T
 from tillbridge.runtime.sqlite import StorageUnavailable
 
 log = structlog.get_logger(__name__)
-
-MAX_PERSON_TEXT: Final = 500
-"""A name or a reason is a line, not an essay: it is shown beside the payment for ever."""
 
 PERSON: Final = "tillbridge:person"
 """The caller of what a person asks for in the console or over the native interface, beside any till."""
@@ -57,6 +56,7 @@ class Engine:
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._reception = Reception(books, settings, lanes)
+        self._moves = Moves(books, lanes)
 
     # ------------------------------------------------------------ the desk
 
@@ -102,7 +102,9 @@ class Engine:
             await self.inquire(payment_id)
             return AbortReply.NOT_RUNNING
         self._books.note(payment_id, live.payment.terminal, EventType.ABORT_REQUESTED)
-        return await self._reception.lanes[live.payment.terminal].terminal.abort(payment_id)
+        terminal = self._reception.lanes[live.payment.terminal].terminal
+        live.unwanted = rules.taken_back_if_lost(live.payment.kind, self.settings, terminal.capabilities)
+        return await terminal.abort(payment_id)
 
     async def inquire(self, payment_id: str) -> Payment:
         """See `PaymentDesk.inquire`."""
@@ -174,6 +176,15 @@ class Engine:
         """Counts since the start, for metrics."""
         return self._books.figures
 
+    @property
+    def moves(self) -> Moves:
+        """Where the terminals are, and how a person says that one is elsewhere."""
+        return self._moves
+
+    def outbox_access(self) -> OutboxAccess:
+        """The journal's file and the one thread that writes to it, for what else is kept there (webhooks)."""
+        return self._books.outbox_access()
+
     def refuse_new(self) -> None:
         """From now on nothing new is started: the connector is about to stop."""
         self._stopping = True
@@ -223,7 +234,7 @@ class Engine:
 
         `BridgeError` STILL_RUNNING, ALREADY_CLOSED, PAYMENT_UNKNOWN, or FIELD_INVALID where name or reason is missing.
         """
-        detail = _person(by, reason)
+        detail = signed(by, reason)
         payment = await self.inquire(payment_id)
         if payment.running:
             raise BridgeError(Code.STILL_RUNNING, payment_id=payment_id)
@@ -244,7 +255,7 @@ class Engine:
 
         If it goes through, the payment holds its door no longer. `BridgeError` as for every void.
         """
-        detail = _person(by, reason)
+        detail = signed(by, reason)
         payment = await self.inquire(payment_id)
         request = PaymentRequest(
             kind=Kind.VOID,
@@ -265,7 +276,7 @@ class Engine:
 
     async def keep_undelivered(self, payment_id: str, *, by: str, reason: str) -> None:
         """A named person says that an approved payment which its till never heard of stands; frees that door."""
-        await self._settled(await self.inquire(payment_id), _person(by, reason))
+        await self._settled(await self.inquire(payment_id), signed(by, reason))
 
     async def _settled(self, payment: Payment, detail: dict[str, object]) -> None:
         now = self._books.runtime.clock.now()
@@ -276,6 +287,7 @@ class Engine:
 
     async def recover(self) -> None:
         """Puts every open operation where it belongs after a stop: never started, or in doubt and locking its lane."""
+        self._moves.recall()
         for stored, wire_reference in self._books.reading.open():
             payment = stored
             if payment.stage is Stage.ACCEPTED:
@@ -290,16 +302,18 @@ class Engine:
                 log.error("in_doubt_on_removed_terminal", payment=payment.id, terminal=payment.terminal)
             elif payment.kind is not Kind.VOID or lane.doubt is None:
                 voids = lane.doubt
-                lane.lock(_recalled(payment, wire_reference))
+                live = self._reception.recalled(payment, wire_reference)
+                live.unwanted = self._was_unwanted(lane, payment)
+                lane.lock(live)
                 if voids is not None:
                     lane.reversal.recall(voids)
             else:
-                lane.reversal.recall(_recalled(payment, wire_reference))
+                lane.reversal.recall(self._reception.recalled(payment, wire_reference))
         for lane in self._reception.lanes.values():
             self._recall_reversal(lane)
             newest = self._books.reading.newest_sent(lane.name)
             if newest is not None:
-                lane.recall(_recalled(newest, newest.id))
+                lane.recall(self._reception.recalled(newest, newest.id))
 
     def attend(self) -> None:
         """Starts what each lane does beside payments: listening for late results, the ladder, signs of life."""
@@ -322,13 +336,18 @@ class Engine:
         finally:
             self._reception.ended(live)
 
+    def _was_unwanted(self, lane: Lane, payment: Payment) -> bool:
+        """Whether somebody had asked to stop it before the restart, so that it is taken back if it was approved."""
+        able = rules.taken_back_if_lost(payment.kind, self.settings, lane.terminal.capabilities)
+        return able and any(event.type is EventType.ABORT_REQUESTED for event in self.events(payment.id))
+
     def _recall_reversal(self, lane: Lane) -> None:
         """A reversal that was over before the restart, but whose payment was not closed any more."""
         if lane.doubt is None or lane.reversal.void is not None:
             return
         voids = [child for child in self._books.reading.children(lane.doubt.payment.id) if child.kind is Kind.VOID]
         if voids:
-            lane.reversal.recall(_recalled(voids[-1], voids[-1].id))
+            lane.reversal.recall(self._reception.recalled(voids[-1], voids[-1].id))
 
     async def _take_back(self, sale: Live) -> Live:
         """See `reversal.TakeBack`."""
@@ -362,22 +381,6 @@ class Engine:
             await job()
         except Exception:
             log.exception("lane_fault")
-
-
-def _recalled(payment: Payment, wire_reference: str) -> Live:
-    operation = Operation(payment.id, payment.kind, payment.amount, wire_reference, payment.register, payment.online)
-    return Live(payment, operation, Acceptance(payment, "", "", partial_allowed=False, keyless=False))
-
-
-def person_named(text: str, place: str = "by") -> str:
-    """What a person wrote as a name or a reason; `BridgeError(FIELD_INVALID)` for nothing or an essay."""
-    if not text.strip() or len(text) > MAX_PERSON_TEXT:
-        raise BridgeError(Code.FIELD_INVALID, f"it takes 1 to {MAX_PERSON_TEXT} characters", place=place)
-    return text.strip()
-
-
-def _person(by: str, reason: str) -> dict[str, object]:
-    return {"by": person_named(by), "reason": person_named(reason, "reason")}
 
 
 def _verdict(payment: Payment, taken: bool, amount: Money | None) -> Approved | Declined:

@@ -36,6 +36,17 @@ class Watcher:
             raise StopAsyncIteration
         return payment
 
+    def rest(self) -> list[Payment]:
+        """What else has come by now; does not wait, and leaves the end to the iteration."""
+        found: list[Payment] = []
+        while not self._queue.empty():
+            payment = self._queue.get_nowait()
+            if payment is None:
+                self._queue.put_nowait(None)
+                break
+            found.append(payment)
+        return found
+
     def end(self) -> None:
         """Ends the iteration after what is queued."""
         if not self._cut_off and not self._queue.full():

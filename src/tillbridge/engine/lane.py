@@ -1,8 +1,8 @@
 """One lane per terminal: one operation at a time, and nothing new while an old one is in doubt."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -12,7 +12,6 @@ import structlog
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.operation import Kind, Operation
 from tillbridge.domain.outcome import (
-    REVERSIBLE,
     Approved,
     Declined,
     DoubtReason,
@@ -24,8 +23,8 @@ from tillbridge.domain.outcome import (
 from tillbridge.engine.books import Books
 from tillbridge.engine.journal.journal import MoveRefused
 from tillbridge.engine.journal.records import EventType
-from tillbridge.engine.live import JournalLog, Live
-from tillbridge.engine.reversal import Reversal, TakeBack, wanted
+from tillbridge.engine.live import JournalLog, Live, as_meant
+from tillbridge.engine.reversal import Reversal, TakeBack, closed_by_a_void, wanted
 from tillbridge.engine.rules import fits, honest
 from tillbridge.engine.states import Cause, answer_cause
 from tillbridge.protocols.contract import (
@@ -81,7 +80,6 @@ class Lane:
         self.terminal = setup.terminal
         self.live: Live | None = None
         self.doubt: Live | None = None
-        self.reversal = Reversal(books, take_back, self._proven)
         self._last: Live | None = None
         self._books = books
         self._pace = pace
@@ -89,6 +87,7 @@ class Lane:
         self._health = Health(HealthState.UNKNOWN, "not asked yet")
         self._line = asyncio.Lock()  # the wire carries one conversation: an operation, or a sign of life
         self._closing = asyncio.Lock()  # a late result waits until the operation it may belong to is filed
+        self.reversal = Reversal(books, take_back, self._proven, self.terminal.settle, self._closing)
         self._doubt_changed = asyncio.Event()
         self._heard = ""  # the last inquiry's answer, so that the timeline does not fill up with the same one
 
@@ -114,6 +113,14 @@ class Lane:
                 payment_id=payment.id,
             )
 
+    @asynccontextmanager
+    async def at_rest(self) -> AsyncIterator[None]:
+        """Nothing is sent while this is held; raises as `check_free`, also for what was accepted meanwhile."""
+        self.check_free()
+        async with self._line:
+            self.check_free()
+            yield
+
     def occupy(self, live: Live) -> None:
         """Takes the lane for an accepted payment; `perform` follows."""
         self.live = live
@@ -130,7 +137,7 @@ class Lane:
             self._release(live)
         if self.doubt is live and wanted(live):
             # Whoever waits hears the end and not the doubt, if the reversal goes through at once.
-            await self._take_back(live)
+            await self._step(live)
         self._books.feed.publish(live.payment)
         live.over.set()
 
@@ -175,7 +182,7 @@ class Lane:
         except (StorageUnavailable, MoveRefused):
             if isinstance(outcome, NotStarted):
                 # Nothing left this computer and nothing of it is on disk: the refusal is true without a journal.
-                live.payment = self._books.closed(live.payment, outcome)
+                live.payment = self._books.closed(live.payment, outcome, self._books.runtime.clock.now())
                 return
             log.exception("outcome_not_written", terminal=self.name, payment=live.payment.id)
             told = journal_log.told or outcome
@@ -238,6 +245,9 @@ class Lane:
             live = self.doubtful(payment_id)
             if live is None:
                 raise BridgeError(Code.ALREADY_CLOSED, "it is not in doubt on this terminal", payment_id=payment_id)
+            if self.live is not None:
+                # The void that takes it back is at the terminal right now: what a person sees there is not the end.
+                raise BridgeError(Code.STILL_RUNNING, "it is being taken back", payment_id=self.live.payment.id)
             payment = await self._books.close(live.payment, outcome, Cause.PERSON, detail)
             self._settle_doubt(live, payment)
             return payment
@@ -260,6 +270,9 @@ class Lane:
     async def _take_in(self, late: LateResult) -> None:
         live = self.doubt
         said: dict[str, object] = {"result": type(late.outcome).__name__, "amount": str(late.amount)}
+        if isinstance(late.outcome, InDoubt):
+            # What cannot be matched by itself may still tell a person what happened.
+            said["detail"] = late.outcome.detail
         if live is not None and fits(late, live.payment, live.operation.wire_reference):
             await self._take_as_evidence(live, late, said)
             return
@@ -276,15 +289,21 @@ class Lane:
         await self._books.journal.note(about, self.name, kind, now, said, durable=True)
 
     async def _take_as_evidence(self, live: Live, late: LateResult, said: dict[str, object]) -> None:
-        outcome = honest(late.outcome, live.operation)
-        if isinstance(outcome, InDoubt | NotStarted):
+        outcome = as_meant(late.outcome, live)
+        if closed_by_a_void(outcome):
+            await self._note_reversible(live, outcome)
+        elif isinstance(outcome, InDoubt | NotStarted) or self._taken_back(live):
             now = self._books.runtime.clock.now()
             await self._books.journal.note(live.payment.id, self.name, EventType.EVIDENCE, now, said, durable=True)
-            return
-        self._settle_doubt(live, await self._books.close(live.payment, outcome, Cause.LATE_ANSWER, said))
+        else:
+            self._settle_doubt(live, await self._books.close(live.payment, outcome, Cause.LATE_ANSWER, said))
 
     async def climb(self) -> None:
         """The recovery ladder: asks a terminal that can be asked, until what is in doubt is known."""
+        if self._last is not None and not self._last.payment.open:
+            # Whether the last confirmation left before a stop is not on disk; a second one does no harm.
+            async with self._line:
+                await self.terminal.settle(self._last.operation)
         attempt = 0
         while True:
             live = self.doubt
@@ -296,17 +315,25 @@ class Lane:
             await asyncio.sleep(ASK_AGAIN_SECONDS[min(attempt, len(ASK_AGAIN_SECONDS) - 1)])
             attempt += 1
             if self.doubt is live and self.live is None:
-                await (self._take_back(live) if wanted(live) else self._inquire(live))
+                await self._step(live)
+
+    async def _step(self, live: Live) -> None:
+        """One step up the ladder. What goes wrong in it is tried again by the next one; the lane stays locked."""
+        try:
+            await (self._take_back(live) if self._taken_back(live) else self._inquire(live))
+        except (StorageUnavailable, BridgeError) as error:
+            log.warning("recovery_delayed", terminal=self.name, payment=live.payment.id, detail=str(error))
+        except Exception:
+            log.exception("recovery_fault", terminal=self.name, payment=live.payment.id)
+
+    def _taken_back(self, live: Live) -> bool:
+        """Whether this doubt is closed by a void, and by nothing that is said of the payment itself."""
+        return wanted(live) or self.reversal.begun(live)
 
     async def _take_back(self, live: Live) -> None:
-        """One step of the reversal. What goes wrong in it is tried again by the ladder; the lane stays locked."""
         if Kind.VOID not in self.terminal.capabilities.kinds:
             return
-        try:
-            closed = await self.reversal.advance(live, lambda: self.doubt is live)
-        except (StorageUnavailable, BridgeError) as error:
-            log.warning("reversal_delayed", terminal=self.name, payment=live.payment.id, detail=str(error))
-            return
+        closed = await self.reversal.advance(live, lambda: self.doubt is live)
         if closed is not None:
             self._settle_doubt(live, closed)
 
@@ -316,23 +343,23 @@ class Lane:
         async with self._closing:
             if self.doubt is not live or answer in (Unanswered.CANNOT_ASK, Unanswered.STILL_RUNNING):
                 return
-            outcome = (
-                InDoubt(DoubtReason.NO_ANSWER) if isinstance(answer, Unanswered) else honest(answer, live.operation)
-            )
-            if isinstance(outcome, InDoubt) and outcome.reason in REVERSIBLE:
-                await self._note_reversible(live, outcome)
-                return
-            if self.terminal.capabilities.recovery is Recovery.BY_ID and not isinstance(outcome, InDoubt):
+            outcome = InDoubt(DoubtReason.NO_ANSWER) if isinstance(answer, Unanswered) else as_meant(answer, live)
+            if self.terminal.capabilities.recovery is not Recovery.BY_ID:
+                # A last result is somebody's last result, not proof for this payment: a person weighs it.
+                await self._note_evidence(live, str(answer))
+            elif not isinstance(outcome, InDoubt):
                 self._settle_doubt(live, await self._books.close(live.payment, outcome, Cause.INQUIRY))
                 await self.terminal.settle(live.operation)
-                return
-            # A last result is somebody's last result, not proof for this payment: a person weighs it.
-            await self._note_evidence(live, str(answer))
+            elif closed_by_a_void(outcome):
+                await self._note_reversible(live, outcome)
+            else:
+                await self._note_evidence(live, str(answer))
 
-    async def _note_reversible(self, live: Live, outcome: InDoubt) -> None:
+    async def _note_reversible(self, live: Live, outcome: Outcome) -> None:
         """The doubt has become one that a reversal closes: the next step of the ladder takes the payment back."""
         await self._note_evidence(live, str(outcome))
         live.payment = replace(live.payment, outcome=outcome)
+        await self.terminal.settle(live.operation)
 
     async def _note_evidence(self, live: Live, said: str) -> None:
         if said != self._heard:
@@ -357,10 +384,14 @@ class Lane:
         while True:
             if self.live is None:
                 async with self._line:
-                    self._health = await self.terminal.health()
-                if self._health.state in (HealthState.READY, HealthState.BUSY):
-                    self._spoke_at = self._books.runtime.clock.monotonic()
+                    await self.look()
             await asyncio.sleep(self._pace.probe)
+
+    async def look(self) -> None:
+        """Asks for a sign of life; whoever calls it holds the line."""
+        self._health = await self.terminal.health()
+        if self._health.state in (HealthState.READY, HealthState.BUSY):
+            self._spoke_at = self._books.runtime.clock.monotonic()
 
 
 def _words(payment: Payment) -> str:

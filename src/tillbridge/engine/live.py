@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from tillbridge.domain.operation import Operation, Progress, Stage
-from tillbridge.domain.outcome import Approved, Outcome
+from tillbridge.domain.outcome import Approved, DoubtReason, InDoubt, Outcome
 from tillbridge.engine.books import Books
 from tillbridge.engine.journal.journal import Acceptance
 from tillbridge.engine.journal.records import EventType
@@ -32,6 +32,7 @@ class Live:
     """`payment` is replaced as it changes; `over` is set once there is nothing to wait for any more.
 
     `signing` is there while somebody is asked to compare the signature; `unsigned` is what counts if nobody does.
+    `unwanted` says that somebody asked to stop it, and that it is to be taken back if the card is faster.
     """
 
     payment: Payment
@@ -40,6 +41,17 @@ class Live:
     unsigned: Unsigned = UNJUDGED
     over: asyncio.Event = field(default_factory=asyncio.Event)
     signing: "asyncio.Future[Judged] | None" = None
+    unwanted: bool = False
+    approved: Approved | None = None
+
+
+def as_meant(outcome: Outcome, live: Live) -> Outcome:
+    """What an outcome counts for: an approval of other money is none, and one that nobody wants is to be taken back."""
+    outcome = honest(outcome, live.operation)
+    if live.unwanted and isinstance(outcome, Approved):
+        live.approved = outcome
+        return InDoubt(DoubtReason.ABORTED_TOO_LATE, "the card was faster than the wish to stop")
+    return outcome
 
 
 class JournalLog:
@@ -98,7 +110,7 @@ class JournalLog:
         """See `OperationLog.outcome`."""
         if self.written:
             return
-        self.told = honest(outcome, self._live.operation)
+        self.told = as_meant(outcome, self._live)
         payment = await self._books.close(self._live.payment, self.told, answer_cause(self.told))
         self.written = True
         self._live.payment = payment

@@ -59,9 +59,11 @@ def resolve(request: PaymentRequest, terminal: str, capabilities: Capabilities, 
     """
     if request.kind not in GOES_BACK_TO:
         if request.parent is not None:
-            raise BridgeError(Code.PARENT_UNFIT, f"a {request.kind} goes back to no earlier payment", place="parent")
+            raise BridgeError(
+                Code.PARENT_UNFIT, f"{request.kind.phrase} goes back to no earlier payment", place="parent"
+            )
         return Resolved(request, None)
-    parent = _named(request, history) or _guessed(request, terminal, capabilities, history)
+    parent = named(request.parent, history) if request.parent else _guessed(request, terminal, capabilities, history)
     if parent is None:
         if request.kind in capabilities.linked:
             raise BridgeError(Code.PARENT_REQUIRED, f"{terminal} needs to know the payment", place="parent")
@@ -70,6 +72,18 @@ def resolve(request: PaymentRequest, terminal: str, capabilities: Capabilities, 
     amount = _amount(request, parent, approved, history)
     link = Parent(parent.id, parent.kind, approved.amount, approved.reference, approved.authorization_code)
     return Resolved(replace(request, parent=parent.id, amount=amount), link)
+
+
+def link_of(payment: Payment, history: History) -> Parent | None:
+    """The parent as the driver had it, for asking after a restart what became of an operation."""
+    parent = None if payment.parent is None else history.known(payment.parent)
+    if parent is None:
+        return None
+    if isinstance(parent.outcome, Approved):
+        approved = parent.outcome
+        return Parent(parent.id, parent.kind, approved.amount, approved.reference, approved.authorization_code)
+    # Taken back while it is in doubt itself: all of what was asked for.
+    return None if parent.amount is None else Parent(parent.id, parent.kind, parent.amount)
 
 
 def left(parent: Payment, approved: Money, history: History) -> int:
@@ -82,12 +96,11 @@ def left(parent: Payment, approved: Money, history: History) -> int:
     return max(0, approved.minor - gone)
 
 
-def _named(request: PaymentRequest, history: History) -> Payment | None:
-    if request.parent is None:
-        return None
-    parent = history.known(request.parent)
+def named(payment_id: str, history: History) -> Payment:
+    """The payment of this id; `BridgeError(PAYMENT_UNKNOWN)` if there is none."""
+    parent = history.known(payment_id)
     if parent is None:
-        raise BridgeError(Code.PAYMENT_UNKNOWN, f"there is no payment {request.parent[:40]!r}", place="parent")
+        raise BridgeError(Code.PAYMENT_UNKNOWN, f"there is no payment {payment_id[:40]!r}", place="parent")
     return parent
 
 
@@ -110,9 +123,9 @@ def _fitting(request: PaymentRequest, parent: Payment, terminal: str, capabiliti
     if not isinstance(parent.outcome, Approved):
         raise unfit(f"that {parent.kind} is {parent.stage}")
     if parent.kind not in GOES_BACK_TO[request.kind]:
-        raise unfit(f"a {request.kind} does not go back to a {parent.kind}")
+        raise unfit(f"{request.kind.phrase} does not go back to {parent.kind.phrase}")
     if request.kind is Kind.VOID and parent.kind not in capabilities.voids:
-        raise unfit(f"{terminal} cannot void a {parent.kind}")
+        raise unfit(f"{terminal} cannot void {parent.kind.phrase}")
     if request.kind is not Kind.REFUND and parent.terminal != terminal:
         raise unfit(f"it was taken on {parent.terminal}, not on {terminal}")
     return parent.outcome

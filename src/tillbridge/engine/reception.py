@@ -11,7 +11,7 @@ from typing import Final
 
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.operation import Operation, Parent, Stage
-from tillbridge.engine import rules
+from tillbridge.engine import parents, rules
 from tillbridge.engine.books import Books
 from tillbridge.engine.journal.journal import Acceptance
 from tillbridge.engine.lane import Lane
@@ -62,8 +62,10 @@ class Reception:
         return lane
 
     def _of_parent(self, request: PaymentRequest) -> str | None:
-        parent = None if request.parent is None else self.known(request.parent)
-        return parent.terminal if parent is not None and parent.terminal in self.lanes else None
+        if request.parent is None:
+            return None
+        parent = parents.named(request.parent, self)
+        return parent.terminal if parent.terminal in self.lanes else None
 
     def _by_rule(self, request: PaymentRequest) -> str | None:
         return next((route.terminal for route in self.settings.routes if route.fits(request)), None)
@@ -86,6 +88,19 @@ class Reception:
         lane.occupy(live)
         self.books.feed.publish(payment)
         return live
+
+    def recalled(self, payment: Payment, wire_reference: str) -> Live:
+        """A payment that was sent before a restart, as its driver has to see it to ask what became of it."""
+        operation = Operation(
+            payment.id,
+            payment.kind,
+            payment.amount,
+            wire_reference,
+            payment.register,
+            payment.online,
+            parent=parents.link_of(payment, self),
+        )
+        return Live(payment, operation, Acceptance(payment, "", "", partial_allowed=False, keyless=False))
 
     def ended(self, live: Live) -> None:
         """The payment no longer runs."""

@@ -12,6 +12,9 @@ from tillbridge.domain.operation import Kind, Operation, Stage
 from tillbridge.domain.outcome import Approved, DoubtReason, InDoubt, Outcome
 from tillbridge.protocols.contract import Capabilities, LateResult, Payment, PaymentRequest, Unsigned
 
+TAKEN_BACK: Final = frozenset({Kind.SALE, Kind.AUTHORIZATION})
+"""What a lost abort may take back by itself: the customer's money, and nothing that a shop gave back."""
+
 KEYLESS_REPEAT: Final = timedelta(seconds=120)
 """A till without keys that asks for the same thing again this soon has lost the answer, not sold the same twice."""
 
@@ -25,6 +28,13 @@ class OrderIdsRepeat(StrEnum):
 
     DAILY = "daily"
     NEVER = "never"
+
+
+class LostAbort(StrEnum):
+    """What follows when somebody asked to stop, and the card was faster (law 5)."""
+
+    KEEP = "keep"
+    REVERSE = "reverse"
 
 
 class Signature(StrEnum):
@@ -71,7 +81,8 @@ class EngineSettings(BaseModel):
     terminal is asked for a sign of life, 0 for never. `wake_seconds` is how long a terminal may have been silent before
     it is asked for a sign of life ahead of a payment, 0 for never. `routes` choose the terminal where neither the
     request nor its door names one: the first that fits. A signature that nobody has judged within `signature_seconds`
-    is accepted or refused, as `signature_unanswered` says.
+    is accepted or refused, as `signature_unanswered` says. Where somebody asked to stop and the card was faster,
+    `lost_abort` keeps the payment or takes it back, on terminals that can void it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -84,6 +95,7 @@ class EngineSettings(BaseModel):
     routes: tuple[Route, ...] = Field(default=(), max_length=MOST_ROUTES)
     signature_seconds: float = Field(default=90.0, ge=0, le=600)
     signature_unanswered: Signature = Signature.ACCEPT
+    lost_abort: LostAbort = LostAbort.KEEP
 
     @field_validator("time_zone")
     @classmethod
@@ -110,7 +122,7 @@ def check_kind(kind: Kind, capabilities: Capabilities) -> None:
     """`BridgeError(OPERATION_UNSUPPORTED)` for what the terminal cannot do at all."""
     if kind not in capabilities.kinds:
         able = ", ".join(sorted(capabilities.kinds))
-        raise BridgeError(Code.OPERATION_UNSUPPORTED, f"it cannot do a {kind}; it can do: {able}")
+        raise BridgeError(Code.OPERATION_UNSUPPORTED, f"it cannot do {kind.phrase}; it can do: {able}")
 
 
 def check_capable(request: PaymentRequest, capabilities: Capabilities) -> tuple[str, ...]:
@@ -131,6 +143,12 @@ def check_capable(request: PaymentRequest, capabilities: Capabilities) -> tuple[
     if request.online and not capabilities.online_flag:
         return ("online_authorization_left_to_terminal",)
     return ()
+
+
+def taken_back_if_lost(kind: Kind, settings: EngineSettings, capabilities: Capabilities) -> bool:
+    """Whether an approval that comes in spite of an abort is to be taken back (law 5: keep | reverse)."""
+    able = Kind.VOID in capabilities.kinds and kind in capabilities.voids and kind in TAKEN_BACK
+    return able and settings.lost_abort is LostAbort.REVERSE
 
 
 def check_key(fingerprint: str, stored: str, payment: Payment) -> None:
@@ -174,8 +192,11 @@ def honest(outcome: Outcome, operation: Operation) -> Outcome:
         return outcome
     asked, approved = operation.amount, outcome.amount
     exact = approved == asked
-    partial = operation.partial_allowed and approved.currency == asked.currency and 0 < approved.minor < asked.minor
-    if exact or partial:
+    less = approved.currency == asked.currency and 0 < approved.minor < asked.minor
+    # Of a hold that was captured in part, a void lets go of the rest, and some terminals say how much that was.
+    held = operation.parent is not None and operation.parent.kind is Kind.AUTHORIZATION
+    rest = operation.kind is Kind.VOID and held
+    if exact or (less and (operation.partial_allowed or rest)):
         return outcome
     return InDoubt(DoubtReason.ANSWER_MISMATCH, f"asked for {asked}, the terminal approved {approved}")
 

@@ -134,7 +134,7 @@ class OperationLog(Protocol):
 
 
 class Terminal(Protocol):
-    """A driver at work on one terminal. The engine calls `perform` for one operation at a time."""
+    """A driver at work on one terminal, mostly `moving.Movable` as well. It is given one operation at a time."""
 
     @property
     def capabilities(self) -> Capabilities:

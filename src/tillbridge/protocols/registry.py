@@ -3,7 +3,8 @@
 Built-in and third-party wires come in by the same way: a folder, and one line in its package's metadata.
 """
 
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoints, entry_points
 from typing import Final, cast
 
 from tillbridge.domain.errors import BridgeError, Code
@@ -14,13 +15,24 @@ DOORS: Final = "tillbridge.doors"
 
 
 def _load(group: str, name: str, place: str) -> object:
-    found = entry_points(group=group)
+    found = _installed(group)
     if name not in found.names:
         known = ", ".join(sorted(found.names)) or "none"
         raise BridgeError(
             Code.SETTINGS_INVALID, f"there is no {place} named {name!r}; installed are: {known}", place=place
         )
     return found[name].load()
+
+
+@cache
+def _installed(group: str) -> EntryPoints:
+    # Looking through every installed package takes milliseconds, and nothing is installed into a running program.
+    return entry_points(group=group)
+
+
+def names(group: str) -> tuple[str, ...]:
+    """What is installed of `DRIVERS` or `DOORS`, sorted."""
+    return tuple(sorted(_installed(group).names))
 
 
 def driver(name: str) -> Driver:

@@ -41,6 +41,10 @@ KEPT_DIGITS: Final = 4
 ALWAYS_HIDDEN: Final = 40
 """A row of more digits than this is hidden unread: it is sure to contain some that look like a card number."""
 
+ID_LENGTH: Final = 32
+"""Hexadecimal digits of a payment's id."""
+
+_HEX: Final = "0123456789abcdef"
 _DIGIT_ROW: Final = re.compile(r"[0-9](?:[ -]?[0-9]){12,}")
 _NAME_PARTS: Final = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
 _SECRET_PARTS: Final = frozenset(
@@ -139,9 +143,23 @@ def looks_like_card_number(digits: str) -> bool:
 
 def _hide_card(row: re.Match[str]) -> str:
     digits = row[0].replace(" ", "").replace("-", "")
-    if not looks_like_card_number(digits):
+    if not looks_like_card_number(digits) or _is_in_an_id(row):
         return row[0]
     return "#" * (len(digits) - KEPT_DIGITS) + digits[-KEPT_DIGITS:]
+
+
+def _is_in_an_id(row: re.Match[str]) -> bool:
+    """Whether the digits stand in one of our ids: 32 hexadecimal digits, a letter among them, and nothing beside.
+
+    By chance every hundredth id has digits in it that look like a card number; masked, it could not be looked up.
+    """
+    before = row.string[max(0, row.start() - ID_LENGTH) : row.start()]
+    after = row.string[row.end() : row.end() + ID_LENGTH]
+    first = before[len(before.rstrip(_HEX)) :]
+    last = after[: len(after) - len(after.lstrip(_HEX))]
+    beside = before[: len(before) - len(first)][-1:] + after[len(last) :][:1]
+    word = f"{first}{row[0]}{last}"
+    return len(word) == ID_LENGTH and not word.isdecimal() and not any(map(str.isalnum, beside))
 
 
 def _number(value: float) -> Loggable:

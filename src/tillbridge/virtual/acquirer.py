@@ -70,7 +70,7 @@ class Acquirer:
         if payment.kind is Kind.RECONCILIATION:
             outcome = closing(booking.amount, number, self._ledger.rows)
         else:
-            outcome = approved(booking.amount, number)
+            outcome = approved(booking.amount, number, signature=ending.signature)
         # A terminal whose memory fails takes no money and says so.
         return outcome if self._write(remembered, booking, outcome) else Declined(DeclineReason.FAILED)
 

@@ -27,11 +27,13 @@ AMOUNT_EXPONENT: Final = 2
 class Approves:
     """The money moves. `minor` is what the terminal approves of a larger price, `share` the same as a percentage.
 
-    Neither means the whole price. A terminal never approves more than it was asked for.
+    Neither means the whole price. A terminal never approves more than it was asked for. `signature` says that the
+    customer signs instead of typing a PIN.
     """
 
     minor: int | None = None
     share: int | None = None
+    signature: bool = False
 
     def of(self, asked: int) -> int:
         """The approved minor units of a price of `asked` minor units; at least one, at most all of it."""
@@ -168,8 +170,69 @@ DOCUMENT: Final = (
     _with("amount_padded", "approved, the answer's amount has leading zeros", Fault.AMOUNT_PADDED, times=ALWAYS),
 )
 
+TOUCHSCREEN: Final = (
+    Scenario("signature", "approved, and the customer signs: the cashier has to compare", Approves(signature=True)),
+    _with("drop_start_answer", "approved, the line drops before the start is acknowledged", Fault.DROP_START_ANSWER),
+    _with("drop_confirm_answer", "approved, the line drops after the confirmation", Fault.DROP_CONFIRM_ANSWER),
+    _with("slow_answer", "approved, the first result comes too late to be heard", Fault.SLOW_ANSWER),
+    _with("truncated_json", "approved, the first result is half a document", Fault.TRUNCATED_JSON),
+    _with("call_reversal", "approved, and the terminal asks for it to be reversed", Fault.CALL_REVERSAL, times=ALWAYS),
+    _with("already_reversed", "approved and reversed, says the result", Fault.ALREADY_REVERSED, times=ALWAYS),
+    _with("wrong_id", "approved, the first result names another operation", Fault.WRONG_ID),
+    _with("no_code", "approved, the first result does not say so", Fault.NO_CODE),
+    _with(
+        "host_offline",
+        "declined, because the terminal does not reach its bank",
+        Fault.HOST_OFFLINE,
+        times=ALWAYS,
+        ending=Declines(DeclineReason.FAILED),
+    ),
+    _with("paper_out", "approved, while the terminal asks for paper", Fault.PAPER_OUT, times=ALWAYS),
+    Scenario(
+        "reboot_forgets",
+        "the terminal restarts after the money was taken, and no longer knows of it",
+        faults=MappingProxyType({Fault.FORGETS: ALWAYS}),
+        reboot=Reboot.TAKEN,
+    ),
+)
+
+MYPOS: Final = (
+    *(
+        _with(f"status_{code}", f"declined with the status {code}", fault, times=ALWAYS, ending=Declines())
+        for code, fault in ((5, Fault.STATUS_5), (6, Fault.STATUS_6), (7, Fault.STATUS_7), (9, Fault.STATUS_9))
+    ),
+    *(
+        _with(f"status_{code}", f"approved, and told as an error with the status {code}", fault, times=ALWAYS)
+        for code, fault in ((0, Fault.STATUS_0), (8, Fault.STATUS_8), (10, Fault.STATUS_10), (99, Fault.STATUS_99))
+    ),
+    _with("no_status", "approved, and told as an error without a status", Fault.NO_STATUS, times=ALWAYS),
+    _with("empty_status", "approved, and told as an error with an empty status", Fault.EMPTY_STATUS, times=ALWAYS),
+    _with("status_beside_ok", "approved, beside the status of a failure", Fault.STATUS_BESIDE_OK, times=ALWAYS),
+    _with("bad_xml", "the terminal cannot use the message; no money moves", Fault.BAD_XML),
+    _with("bad_xml_split", "the same, and its answer is cut inside a letter", Fault.BAD_XML_SPLIT),
+    _with("split_in_tag", "approved, the answer comes in two parts, cut inside a tag", Fault.SPLIT_IN_TAG),
+    _with("answer_twice", "approved, and told twice in one piece", Fault.ANSWER_TWICE, times=ALWAYS),
+    _with("other_answer_behind", "approved, a refusal follows at once", Fault.OTHER_ANSWER_BEHIND, times=ALWAYS),
+    _with("leading_mark", "approved, a byte order mark comes before the answer", Fault.LEADING_MARK, times=ALWAYS),
+    _with("leading_blank_line", "approved, a blank line comes first", Fault.LEADING_BLANK_LINE, times=ALWAYS),
+    _with("leading_declaration", "approved, with an XML declaration", Fault.LEADING_DECLARATION, times=ALWAYS),
+    _with("trailing_nul", "approved, a NUL follows the answer", Fault.TRAILING_NUL, times=ALWAYS),
+    _with("reset_in_answer", "approved, the line is reset in the middle of the answer", Fault.RESET_IN_ANSWER),
+    _with("answer_on_next_line", "approved, and told first on the next connection", Fault.ANSWER_ON_NEXT_LINE),
+    _with("wrong_root", "approved, the answer is one to another request", Fault.WRONG_ROOT, times=ALWAYS),
+    _with("no_reference", "approved, without a reference", Fault.NO_REFERENCE, times=ALWAYS),
+    _with("padded_values", "approved, with blanks around every value", Fault.PADDED_VALUES, times=ALWAYS),
+    _with("upper_case", "approved, with the names of the tags in capitals", Fault.UPPER_CASE, times=ALWAYS),
+    _with("conflicting_tag", "approved, and a tag comes with two values", Fault.CONFLICTING_TAG, times=ALWAYS),
+    _with("blanks_in_tags", "approved, with blanks behind the opening angles", Fault.BLANKS_IN_TAGS, times=ALWAYS),
+    _with("doctype", "approved, in a document with a type", Fault.DOCTYPE, times=ALWAYS),
+    _with("entity_bomb", "approved, in a document with entities that swell", Fault.ENTITY_BOMB, times=ALWAYS),
+    _with("endless_text", "approved, with a million characters of text", Fault.ENDLESS_TEXT, times=ALWAYS),
+    _with("deep_nesting", "approved, in a document that nests deeply", Fault.DEEP_NESTING, times=ALWAYS),
+)
+
 SCENARIOS: Final[Mapping[str, Scenario]] = MappingProxyType(
-    {scenario.name: scenario for scenario in (*ENDINGS, *EVERY_WIRE, *HANDSHAKE, *DOCUMENT)}
+    {scenario.name: scenario for scenario in (*ENDINGS, *EVERY_WIRE, *HANDSHAKE, *DOCUMENT, *TOUCHSCREEN, *MYPOS)}
 )
 """Every named scenario."""
 

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tillbridge.domain.card import CardUse, EntryMode, check_digit_holds, hide_card_numbers, mask
+from tillbridge.domain.card import (
+    CardUse,
+    EntryMode,
+    check_digit_holds,
+    hide_card_numbers,
+    hide_checked_numbers,
+    mask,
+)
 
 _DIGITS = "0123456789"
 _MASKED = re.compile("[0-9]{0,6}#*[0-9]{0,4}", re.ASCII)
@@ -132,3 +139,20 @@ def test_other_numbers_on_a_receipt_stay(text: str) -> None:
 )
 def test_the_check_digit_of_a_card_number(digits: str, holds: bool) -> None:
     assert check_digit_holds(digits) is holds
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("4111111111111111", "411111######1111"),
+        ("4111 1111-1111 1111", "411111######1111"),
+        ("R4111111111111111x", "R411111######1111x"),
+        ("12 4111111111111111 A", "12 411111######1111 A"),
+        ("4111111111111112", "4111111111111112"),
+        ("20261121183425000001", "20261121183425000001"),
+        ("A-1001", "A-1001"),
+    ],
+)
+def test_a_tills_own_number_is_hidden_only_where_it_must_be_a_cards(text: str, kept: str) -> None:
+    assert hide_checked_numbers(text) == kept
+    assert hide_checked_numbers(kept) == kept

@@ -12,8 +12,9 @@ _PROMISED = """
 body_invalid body_too_large field_invalid amount_invalid currency_unknown unauthenticated host_not_allowed
 origin_not_allowed rate_limited path_unknown method_not_allowed terminal_unknown terminal_busy terminal_locked door_held
 operation_unsupported currency_unsupported amount_too_large key_required key_conflict order_conflict payment_unknown
-already_closed still_running journal_unavailable connector_stopping settings_invalid port_taken folder_in_use
-folder_unusable journal_too_new internal
+already_closed still_running nothing_to_sign parent_required parent_unfit parent_spent address_not_allowed
+scope_missing webhook_unknown webhook_refused printer_unavailable journal_unavailable connector_stopping
+settings_invalid port_taken folder_in_use folder_unusable journal_too_new internal
 """.split()
 
 

@@ -21,7 +21,7 @@ from tillbridge.domain.outcome import (
 )
 from tillbridge.engine.engine import Engine
 from tillbridge.engine.journal.records import EventType
-from tillbridge.engine.rules import EngineSettings, Signature
+from tillbridge.engine.rules import EngineSettings, LostAbort, Signature
 from tillbridge.protocols.contract import Capabilities, Payment, Recovery, Unanswered, Unsigned
 from tillbridge.runtime.manual import run_manual
 
@@ -231,6 +231,24 @@ def test_a_person_reverses_what_a_till_never_heard_of(tmp_path: Path) -> None:
             assert engine.undelivered() == []
             assert (await engine.start(ask(keyless=True))).stage is Stage.ACCEPTED
             assert len(puppet.taken) == 2
+
+    run_manual(main())
+
+
+@pytest.mark.parametrize("policy", list(LostAbort))
+def test_a_card_that_beats_the_abort(policy: LostAbort, tmp_path: Path) -> None:
+    async def main() -> None:
+        puppet = Puppet(BY_ID)
+        settings = EngineSettings(time_zone="UTC", probe_seconds=0, lost_abort=policy)
+        async with house(tmp_path, puppet, settings=settings) as engine:
+            payment = await engine.start(ask())
+            await engine.abort(payment.id)
+            puppet.answers.put_nowait(Approved(TEN))
+            puppet.answers.put_nowait(Approved(TEN))
+            payment = await engine.wait(payment.id, MINUTE)
+            kept = policy is LostAbort.KEEP
+            assert payment.outcome == (Approved(TEN) if kept else Aborted(AbortedBy.CASHIER, "reversed"))
+            assert [operation.kind for operation in puppet.taken] == [Kind.SALE] + ([] if kept else [Kind.VOID])
 
     run_manual(main())
 

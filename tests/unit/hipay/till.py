@@ -173,6 +173,12 @@ class Watched:
         self._break("inquire")
         return await self._desk.inquire(payment_id)
 
+    async def sign(self, payment_id: str, *, accepted: bool, by: str) -> Payment:
+        return await self._desk.sign(payment_id, accepted=accepted, by=by)
+
+    async def find_key(self, caller: str, key: str) -> Payment:
+        return await self._desk.find_key(caller, key)
+
     async def find_order(self, caller: str, order_id: str) -> Payment:
         self._break("find_order")
         return await self._desk.find_order(caller, order_id)

@@ -182,3 +182,19 @@ def test_endless_rows_of_digits_are_hidden_without_looking() -> None:
 
 def test_control_characters_cannot_write_to_the_screen_of_a_reader() -> None:
     assert scrub_text("a\x1b[2Jb\x00\nc\t") == "a\\x1b[2Jb\\x00\nc\t"
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("payment=01a1ff4970107890123451a4885a2a10 and on", True),
+        ("01a1ff4970107890123451a4885a2a10", True),
+        ("/v1/payments/01a1ff4970107890123451a4885a2a10/events", True),
+        ("01a1ff4970107890123451a4885a2a1", False),
+        ("x01a1ff4970107890123451a4885a2a10", False),
+        ("01a1ff4970107890123451a4885a2a10g", False),
+        ("00004970107890123450000000000000", False),
+    ],
+)
+def test_an_id_that_has_the_digits_of_a_card_can_still_be_looked_up(text: str, whole: bool) -> None:
+    assert (scrub_text(text) == text) is whole

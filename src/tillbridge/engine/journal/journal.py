@@ -53,6 +53,11 @@ class Journal:
     def __init__(self, committer: Committer) -> None:
         self._committer = committer
 
+    @property
+    def committer(self) -> Committer:
+        """The one thread that writes to the file, for whoever keeps tables of its own in it."""
+        return self._committer
+
     def accept(self, acceptance: Acceptance) -> "asyncio.Future[None]":
         """A new operation with its first event and its key; rides along."""
 

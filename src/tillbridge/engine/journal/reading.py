@@ -2,7 +2,7 @@
 
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -73,6 +73,7 @@ class Reading:
     """Read-only questions; each one touches an index and a bounded number of rows, whatever the history."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self._connection = connect_reading(path)
 
     def close(self) -> None:
@@ -208,6 +209,15 @@ class Reading:
             "SELECT * FROM event WHERE operation_id = ? ORDER BY seq LIMIT 1000", (payment_id,)
         )
         return [read_event(row) for row in rows]
+
+    def moved(self, terminal: str) -> Mapping[str, object] | None:
+        """What was noted when a person last said that this terminal has another address."""
+        # Such a note belongs to no operation, and of those there are few: the index finds them without the others.
+        row = self._connection.execute(
+            "SELECT * FROM event WHERE operation_id IS NULL AND type = ? AND terminal = ? ORDER BY seq DESC LIMIT 1",
+            (EventType.MOVED, terminal),
+        ).fetchone()
+        return None if row is None else read_event(row).detail
 
     def totals(self, since: datetime) -> list[Totals]:
         """Approved money per terminal, kind and currency of what was accepted since that moment."""

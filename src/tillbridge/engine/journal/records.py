@@ -32,6 +32,7 @@ class EventType(StrEnum):
     STRAY_RESULT = "stray_result"
     EVIDENCE = "evidence"
     SIGNATURE = "signature"
+    MOVED = "moved"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from argon2.exceptions import InvalidHashError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from tillbridge.domain.cashier_texts import Language
+from tillbridge.transports.allow import BindHost
 
 PATIENCE: Final = 180.0
 """Seconds after which HiPay's own connector answers 1001 (README, section 3); tills set their time-outs by it."""
@@ -63,7 +64,7 @@ class HipaySettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    host: str = Field("localhost", min_length=1, description="Where to listen; loopback unless a till is elsewhere.")
+    host: BindHost = Field("localhost", description="Where to listen (or `bind`); loopback unless a till is elsewhere.")
     port: int = Field(8080, ge=0, le=65535)
     terminal: str | None = Field(None, description="The terminal to pay on; empty leaves it to the connector.")
     api_username: Annotated[str, AfterValidator(_login)] = Field(min_length=1, max_length=128)

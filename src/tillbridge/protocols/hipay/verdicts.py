@@ -116,6 +116,15 @@ _IN_DOUBT: Final[Mapping[DoubtReason, tuple[ErrorCode, str]]] = {
     DoubtReason.CONNECTOR_STOPPED: (ErrorCode.UNKNOWN, "The connector was stopped during the payment."),
     DoubtReason.JOURNAL_UNAVAILABLE: (ErrorCode.UNKNOWN, "The journal could not be written during the payment."),
     DoubtReason.DRIVER_FAULT: (ErrorCode.FRAME_IMPOSSIBLE, "The connector had a fault of its own during the payment."),
+    DoubtReason.SIGNATURE_REFUSED: (
+        ErrorCode.UNKNOWN,
+        "The signature was refused, and the reversal is not confirmed yet.",
+    ),
+    DoubtReason.ABORTED_TOO_LATE: (
+        ErrorCode.UNKNOWN,
+        "The card was faster than the abort, and the reversal is not confirmed yet.",
+    ),
+    DoubtReason.REVERSAL_ASKED: (ErrorCode.UNKNOWN, "The terminal asked for a reversal that is not confirmed yet."),
 }
 
 _OF_CONCERT: Final[Mapping[str, tuple[DeclineReason | AbortedBy, str]]] = {
