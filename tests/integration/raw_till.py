@@ -55,10 +55,7 @@ class RawLine:
         ready, _, _ = select.select([self.descriptor], [], [], patience)
         if not ready:
             raise TimeoutError
-        try:
-            return os.read(self.descriptor, 4096)
-        except OSError as error:
-            raise LineEnded from error
+        return self._read(4096)
 
     def expect(self, wanted: bytes) -> None:
         found = self.exactly(len(wanted))
@@ -67,11 +64,18 @@ class RawLine:
     def exactly(self, count: int) -> bytes:
         found = b""
         while len(found) < count:
-            piece = os.read(self.descriptor, count - len(found)) if self._ready() else b""
+            piece = self._read(count - len(found)) if self._ready() else b""
             if not piece:
                 raise LineEnded(found)
             found += piece
         return found
+
+    def _read(self, most: int) -> bytes:
+        try:
+            return os.read(self.descriptor, most)
+        except OSError as error:
+            # How a pty says that its other side is gone, sometimes; at other times it says that nothing follows.
+            raise LineEnded from error
 
     def _ready(self) -> bool:
         ready, _, _ = select.select([self.descriptor], [], [], PATIENCE)

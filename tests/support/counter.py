@@ -7,7 +7,7 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,8 +72,10 @@ class Counter:
         ours = {"XDG_RUNTIME_DIR": str(self.folder), "COLUMNS": "200", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
         return {name: value for name, value in os.environ.items() if name not in unset} | ours
 
-    def write_settings(self, *, doors: Sequence[object] = (), **terminal: object) -> None:
-        """Writes the settings file, with what is different about the terminal."""
+    def write_settings(
+        self, *, doors: Sequence[object] = (), more: Mapping[str, object] | None = None, **terminal: object
+    ) -> None:
+        """Writes the settings file, with what is different about the terminal, and `more` sections."""
         line = {"host": "127.0.0.1", "port": self.terminal_port} | terminal
         settings = {
             "data": "data",
@@ -81,6 +83,7 @@ class Counter:
             "engine": {"probe_seconds": 0},
             "terminals": [{"name": "counter", "driver": "concert-v3", "settings": line}],
             "doors": list(doors),
+            **(more or {}),
         }
         self.settings.write_text(yaml.safe_dump(settings, sort_keys=False))
 

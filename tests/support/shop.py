@@ -103,7 +103,7 @@ class Program:
 
 @dataclass
 class Shop:
-    """`driver` is concert-v2 (a serial line with a tap) or concert-v3 (TCP with a tap)."""
+    """`driver` is concert-v2 (a serial line with a tap), concert-v3 or touchscreen (TCP with a tap)."""
 
     folder: Path
     driver: str
@@ -167,7 +167,8 @@ class Shop:
 @asynccontextmanager
 async def shop(folder: Path, driver: str = "concert-v2", *, simulate: Sequence[str] = ()) -> AsyncIterator[Shop]:
     """A shop whose terminal runs and whose connector is still to be opened. Everything ends with the block."""
-    arguments = ["simulate", "concert", "--ledger", str(folder / "ledger.jsonl"), "--delay", "0", *simulate]
+    wire = "touchscreen" if driver == "touchscreen" else "concert"
+    arguments = ["simulate", wire, "--ledger", str(folder / "ledger.jsonl"), "--delay", "0", *simulate]
     tap: SerialTap | TcpTap
     if driver == "concert-v2":
         port = folder / "terminal"
@@ -175,7 +176,9 @@ async def shop(folder: Path, driver: str = "concert-v2", *, simulate: Sequence[s
         tap = SerialTap(port, folder / "till")
     else:
         tcp_port = free_port()
-        terminal = await Program.start(*arguments, "--tcp", f"127.0.0.1:{tcp_port}", "--dialect", "v3", ready="Ctrl-C")
+        v3 = ["--tcp", f"127.0.0.1:{tcp_port}", "--dialect", "v3"]
+        line = ["--port", str(tcp_port)] if driver == "touchscreen" else v3
+        terminal = await Program.start(*arguments, *line, ready="Ctrl-C")
         tap = TcpTap(tcp_port)
         await tap.listen()
     place = Shop(folder, driver, tap, terminal)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Annotated, Final
 
 import structlog
-from pydantic import Field, IPvAnyNetwork
+from pydantic import AliasChoices, Field, IPvAnyNetwork
 
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.transports.asgi import App, Receive, Scope, Send, answer
@@ -21,6 +21,9 @@ MOST_NETWORKS: Final = 100
 
 Networks = Annotated[tuple[IPvAnyNetwork, ...], Field(max_length=MOST_NETWORKS)]
 """Addresses or networks, as a person types them: "192.168.1.20", "10.0.0.0/24"."""
+
+BindHost = Annotated[str, Field(min_length=1, max_length=255, validation_alias=AliasChoices("host", "bind"))]
+"""The address to listen on, under either of the two names that people look for in a settings file."""
 
 log = structlog.get_logger(__name__)
 

@@ -19,6 +19,7 @@ import serialx
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from tillbridge.transports.errors import LineUnavailable
+from tillbridge.transports.tap import tapped
 
 if sys.platform != "win32":
     import fcntl
@@ -94,25 +95,32 @@ async def connect_serial(settings: SerialSettings, protocol_factory: Callable[[]
     Raises `LineUnavailable` with the cause in plain words when the port is missing, not permitted, busy, or does not
     take the settings.
     """
-    protocol = protocol_factory()
     line = _as_opened(settings)
+    opened: list[serialx.BaseSerialTransport] = []
+
+    async def connect(factory: Callable[[], asyncio.Protocol]) -> tuple[asyncio.Transport, asyncio.Protocol]:
+        heard = factory()
+        transport, _ = await serialx.create_serial_connection(
+            asyncio.get_running_loop(),
+            lambda: heard,
+            line.port,
+            line.baud_rate,
+            parity=_PARITY[line.parity],
+            stopbits=serialx.StopBits(line.stop_bits),
+            byte_size=line.data_bits,
+            transport_cls=_LineTransport,
+        )
+        opened.append(transport)
+        return transport, heard
+
     try:
         async with asyncio.timeout(OPEN_TIMEOUT):
-            transport, _ = await serialx.create_serial_connection(
-                asyncio.get_running_loop(),
-                lambda: protocol,
-                line.port,
-                line.baud_rate,
-                parity=_PARITY[line.parity],
-                stopbits=serialx.StopBits(line.stop_bits),
-                byte_size=line.data_bits,
-                transport_cls=_LineTransport,
-            )
+            transport, protocol = await tapped(connect, protocol_factory)
     except TimeoutError as error:
         raise LineUnavailable(f"{settings.port} could not be opened within {OPEN_TIMEOUT:g} seconds") from error
     except (OSError, ValueError, serialx.SerialException) as error:
         raise LineUnavailable(_cause(settings, error)) from error
-    _keep_others_out(settings.port, transport)
+    _keep_others_out(settings.port, opened[0])
     return transport, protocol
 
 

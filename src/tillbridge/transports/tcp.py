@@ -7,12 +7,20 @@ at once.
 import asyncio
 import errno
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, Protocol, TypeVar
 
+import structlog
+from pydantic import IPvAnyNetwork
+
+from tillbridge.transports.allow import allowed
 from tillbridge.transports.errors import LineUnavailable
 from tillbridge.transports.listening import BACKLOG, BoundAddress, bind
+from tillbridge.transports.streams import stream
+from tillbridge.transports.tap import tapped
+
+log = structlog.get_logger(__name__)
 
 P = TypeVar("P", bound=asyncio.Protocol)
 
@@ -41,7 +49,9 @@ async def connect_tcp(
     where = BoundAddress(host, port)
     try:
         async with asyncio.timeout(timeout):
-            transport, protocol = await loop.create_connection(protocol_factory, host, port)
+            transport, protocol = await tapped(
+                lambda factory: loop.create_connection(factory, host, port), protocol_factory
+            )
     except TimeoutError as error:
         raise LineUnavailable(
             f"{where} did not answer within {timeout:g} seconds: is the terminal switched on and in this network?"
@@ -52,8 +62,32 @@ async def connect_tcp(
     return transport, protocol
 
 
-async def listen_tcp(host: str, port: int, protocol_factory: Callable[[], asyncio.Protocol]) -> asyncio.Server:
-    """A server that makes a protocol for each till that connects.
+class _Porter(asyncio.Protocol):
+    """Stands at the entrance: hands a connection over to the door, or ends it where the door serves other peers."""
+
+    def __init__(self, factory: Callable[[], asyncio.Protocol], networks: Sequence[IPvAnyNetwork]) -> None:
+        self._factory = factory
+        self._networks = networks
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        peer = transport.get_extra_info("peername")
+        address = str(peer[0]) if isinstance(peer, tuple) else ""
+        if not allowed(address, self._networks):
+            log.warning("peer_refused", address=address)
+            stream(transport).abort()
+            return
+        till = self._factory()
+        transport.set_protocol(till)
+        till.connection_made(transport)
+
+
+async def listen_tcp(
+    host: str,
+    port: int,
+    protocol_factory: Callable[[], asyncio.Protocol],
+    networks: Sequence[IPvAnyNetwork] = (),
+) -> asyncio.Server:
+    """A server that makes a protocol for each till that connects from this computer or from one of `networks`.
 
     A name that stands for several addresses is served on the first of them that this computer has, IPv4 before IPv6.
     With port 0 the system chooses one: `bound_port` tells which. Raises `BridgeError(PORT_TAKEN)` naming host:port
@@ -62,7 +96,8 @@ async def listen_tcp(host: str, port: int, protocol_factory: Callable[[], asynci
     sockets, _ = await bind(host, port, only_first=True)
     try:
         _watch(sockets[0])  # accepted connections inherit it
-        return await asyncio.get_running_loop().create_server(protocol_factory, sock=sockets[0], backlog=BACKLOG)
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(lambda: _Porter(protocol_factory, networks), sock=sockets[0], backlog=BACKLOG)
     except BaseException:
         sockets[0].close()
         raise

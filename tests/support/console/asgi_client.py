@@ -137,7 +137,9 @@ class Stream:
         if message["type"] == "http.response.start":
             self.start.set_result(message)
         elif message.get("body"):
-            self.pieces.put_nowait(message["body"])
+            # Several events may come at once: how they are cut means nothing.
+            for event in message["body"].removesuffix(b"\n\n").split(b"\n\n"):
+                self.pieces.put_nowait(event + b"\n\n")
 
     async def next(self) -> bytes | None:
         """The next piece; None once the stream has ended."""

@@ -2,14 +2,22 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from tests.support.console.asgi_client import Client
+from tillbridge import __version__
 from tillbridge.connector.console.app import console_app
+from tillbridge.connector.console.site import Premises, Reference
+from tillbridge.connector.doors import Doors
+from tillbridge.connector.features import open_features
+from tillbridge.connector.folder import DataFolder
 from tillbridge.connector.host import Host
-from tillbridge.connector.settings import ConsoleSettings
+from tillbridge.connector.keybook import KeyBook
+from tillbridge.connector.receipts.settings import ReceiptSettings
+from tillbridge.connector.settings import Configured, ConsoleSettings
+from tillbridge.connector.wiretest.session import WireTester, open_tester
 from tillbridge.engine.engine import Engine, TerminalSetup
 from tillbridge.engine.opening import MakeCommitter, open_engine
 from tillbridge.engine.rules import EngineSettings
@@ -17,6 +25,7 @@ from tillbridge.protocols.contract import Recovery
 from tillbridge.runtime.effects import Runtime
 from tillbridge.runtime.sqlite import CommittingThread
 from tillbridge.transports.asgi import App
+from tillbridge.upstream.addresses import WebhookSettings
 from tillbridge.virtual.behaviour import ScriptedBehaviour
 from tillbridge.virtual.driver import DirectTerminal
 from tillbridge.virtual.scenarios import Scenario
@@ -30,6 +39,21 @@ BY_HAND: Final = Scenario("by_hand", "a person presents the card", manual=True)
 
 
 @dataclass(frozen=True)
+class Around:
+    """What a counter has besides its virtual terminals: others in `setups`, doors, and the lines of its terminals."""
+
+    terminals: tuple[Configured, ...] = ()
+    doors: Doors = field(default_factory=Doors)
+    references: tuple[Reference, ...] = ()
+    webhooks: WebhookSettings = field(default_factory=WebhookSettings)
+    receipts: ReceiptSettings = field(default_factory=ReceiptSettings)
+    setups: tuple[TerminalSetup, ...] = ()
+
+
+NOTHING: Final = Around()
+
+
+@dataclass(frozen=True)
 class Counter:
     """`terminals` are the drivers by name; their `desk` and `behaviour` are what a customer and a bad line do."""
 
@@ -38,6 +62,7 @@ class Counter:
     terminals: Mapping[str, DirectTerminal]
     runtime: Runtime
     told: list[str]
+    tester: WireTester
 
     def till(self) -> Client:
         """A program with the right key."""
@@ -79,12 +104,25 @@ async def counter(
     settings: EngineSettings = SETTINGS,
     console: ConsoleSettings = CONSOLE,
     recovery: Recovery = Recovery.NONE,
+    around: Around = NOTHING,
     **terminal: Any,
 ) -> AsyncIterator[Counter]:
     """An open counter with a terminal of each name."""
     terminals = {name: direct(name, runtime, recovery, **terminal) for name in names}
-    setups = [TerminalSetup(name, "virtual", terminal) for name, terminal in terminals.items()]
-    async with open_engine(folder, setups, settings, runtime, make_committer) as engine:
+    setups = [TerminalSetup(name, "virtual", terminal) for name, terminal in terminals.items()] + [*around.setups]
+    async with (
+        open_engine(folder, setups, settings, runtime, make_committer) as engine,
+        open_tester(folder, around.terminals, engine, runtime, make_committer) as tester,
+        open_features(around.webhooks, around.receipts, engine, folder, runtime, __version__) as features,
+    ):
         told: list[str] = []
-        app = console_app(engine, Host(engine, told.append), key=KEY, settings=console, runtime=runtime)
-        yield Counter(engine, app, terminals, runtime, told)
+        app = console_app(
+            engine,
+            Host(engine, told.append),
+            key=KEY,
+            settings=console,
+            runtime=runtime,
+            premises=Premises(around.doors, tester, features, lambda: around.references),
+            named_keys=KeyBook(DataFolder(folder)),
+        )
+        yield Counter(engine, app, terminals, runtime, told, tester)

@@ -42,15 +42,16 @@ class OpenShop:
 
         return self.run(act())
 
-    def start(self, minor: int, terminal: str, **more: Any) -> Payment:
+    def start(self, minor: int | None, terminal: str, **more: Any) -> Payment:
         """A till asks for a payment; returns once it is accepted."""
         usual = {"caller": "hipay:till-1", "door": "hipay"}
-        money = Money(minor, currency(more.pop("unit", "EUR")))
+        unit = currency(more.pop("unit", "EUR"))
+        money = None if minor is None else Money(minor, unit)
         kind = more.pop("kind", Kind.SALE)
         request = PaymentRequest(kind, money, terminal=terminal, **(usual | more))
         return self.run(self.counter.engine.start(request))
 
-    def pay(self, minor: int, terminal: str, **more: Any) -> Payment:
+    def pay(self, minor: int | None, terminal: str, **more: Any) -> Payment:
         """A payment from its start to its end."""
         payment = self.start(minor, terminal, **more)
         return self.run(self.counter.engine.wait(payment.id, PAYMENT_SECONDS))

@@ -106,8 +106,8 @@ def test_every_personality_is_described() -> None:
 
 def test_the_settings_choose_the_line() -> None:
     async def main() -> None:
-        assert isinstance(line_of(_driver(host="h")), TcpLine)
-        assert isinstance(line_of(_driver(serial={"port": "/dev/ttyUSB0"})), SerialLine)
+        assert isinstance(line_of(_driver(host="h"))[0], TcpLine)
+        assert isinstance(line_of(_driver(serial={"port": "/dev/ttyUSB0"}))[0], SerialLine)
         assert isinstance(DRIVER.connect(_driver(host="h"), Runtime()), ConcertV3Terminal)
         desk = VirtualTerminal()
         assert isinstance(DOOR.open(DoorSettings(), desk, Runtime()), TcpDoor)

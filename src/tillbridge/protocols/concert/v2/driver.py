@@ -33,10 +33,10 @@ from tillbridge.protocols.contract import (
     Terminal,
     Unanswered,
 )
+from tillbridge.protocols.network import OnNetwork, Whereabouts
 from tillbridge.runtime.effects import Runtime
 from tillbridge.transports.errors import LineUnavailable
 from tillbridge.transports.serial_line import connect_serial
-from tillbridge.transports.tcp import connect_tcp
 
 _logger = structlog.get_logger(__name__)
 
@@ -47,10 +47,11 @@ LATE_SECONDS: Final = 600.0
 """How long after an operation in doubt a reply may still come: far more than a terminal waits for a customer."""
 
 
-class ConcertV2Terminal:
-    """One terminal; see `contract.Terminal`."""
+class ConcertV2Terminal(OnNetwork):
+    """One terminal; see `contract.Terminal` and `moving.Movable`."""
 
-    def __init__(self, settings: DriverSettings, opener: Opener) -> None:
+    def __init__(self, settings: DriverSettings, opener: Opener, where: Whereabouts | None = None) -> None:
+        super().__init__(where)
         self._settings = settings
         self._link = TillLink(opener, parse_reply, settings.timers, lambda: turnaround(settings))
         self._running: str | None = None
@@ -114,6 +115,10 @@ class ConcertV2Terminal:
     async def close(self) -> None:
         """See `Terminal.close`."""
         await self._link.close()
+
+    def leave(self) -> None:
+        """See `OnNetwork.leave`."""
+        self._link.renew()
 
     # ------------------------------------------------------------ one operation
 
@@ -190,16 +195,19 @@ class ConcertV2Terminal:
             self._link.renew()
 
 
-def _opener(settings: DriverSettings) -> Opener:
+def _opener(settings: DriverSettings) -> tuple[Opener, Whereabouts | None]:
     async def over_serial(factory: Callable[[], P]) -> tuple[asyncio.Transport, P]:
         assert settings.serial is not None  # noqa: S101 - chosen below
         return await connect_serial(settings.serial, factory)
 
-    async def over_tcp(factory: Callable[[], P]) -> tuple[asyncio.Transport, P]:
-        assert settings.tcp is not None  # noqa: S101 - chosen below
-        return await connect_tcp(settings.tcp.host, settings.tcp.port, factory)
+    if settings.tcp is None:
+        return over_serial, None
+    where = Whereabouts(settings.tcp.host, settings.tcp.port)
 
-    return over_serial if settings.serial is not None else over_tcp
+    async def over_tcp(factory: Callable[[], P]) -> tuple[asyncio.Transport, P]:
+        return await where.connect(factory)
+
+    return over_tcp, where
 
 
 class ConcertV2Driver:
@@ -212,7 +220,7 @@ class ConcertV2Driver:
         """A terminal on the line of its settings; opens nothing yet."""
         if not isinstance(settings, DriverSettings):
             raise BridgeError(Code.SETTINGS_INVALID, "these are not the settings of a Concert V2 terminal")
-        return ConcertV2Terminal(settings, _opener(settings))
+        return ConcertV2Terminal(settings, *_opener(settings))
 
 
 DRIVER: Driver = ConcertV2Driver()

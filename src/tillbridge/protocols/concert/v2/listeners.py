@@ -9,6 +9,7 @@ import structlog
 
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.protocols.concert.v2.settings import DoorSettings, ListenAddress
+from tillbridge.transports.allow import warn_of_exposure
 from tillbridge.transports.errors import LineUnavailable
 from tillbridge.transports.listening import BoundAddress
 from tillbridge.transports.pty_line import PtyLine
@@ -55,9 +56,11 @@ def listener(settings: DoorSettings) -> Listener:
 
 def _on_tcp(address: ListenAddress) -> Listener:
     async def listen(factory: Factory, ready: Ready) -> None:
-        server = await listen_tcp(address.host, address.port, factory)
+        server = await listen_tcp(address.host, address.port, factory, address.allow_from)
         try:
-            ready(str(BoundAddress(address.host, bound_port(server))))
+            bound = str(BoundAddress(address.host, bound_port(server)))
+            warn_of_exposure("concert-v2", bound, address.host, address.allow_from)
+            ready(bound)
             await asyncio.Event().wait()
         finally:
             server.close()

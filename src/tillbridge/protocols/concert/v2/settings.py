@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tillbridge.protocols.concert.v2.machine import Count, Deadline
 from tillbridge.protocols.concert.v2.messages import Dialect
+from tillbridge.transports.allow import BindHost, Networks, check_exposure
 from tillbridge.transports.serial_line import SerialSettings, is_pty
 
 ACK_SECONDS: Final = 3.0
@@ -92,10 +93,19 @@ class TerminalAddress(_Settings):
 
 
 class ListenAddress(_Settings):
-    """Where a door listens. With port 0 the system chooses one."""
+    """Where a door listens (`bind` is another name for `host`). With port 0 the system chooses one.
 
-    host: Annotated[str, Field(min_length=1, max_length=255)] = "127.0.0.1"
+    The wire has no password: beyond this computer `allow_from` lists the addresses or networks of the tills.
+    """
+
+    host: BindHost = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)]
+    allow_from: Networks = ()
+
+    @model_validator(mode="after")
+    def _not_open_to_all(self) -> Self:
+        check_exposure(self.host, self.allow_from)
+        return self
 
 
 class DriverSettings(_Settings):

@@ -20,6 +20,7 @@ from tillbridge.protocols.concert.v3.settings import DoorSettings
 from tillbridge.protocols.concert.v3.tills import FromTill
 from tillbridge.protocols.contract import Behaviour, Door, DoorMaker, HostControl, PaymentDesk
 from tillbridge.runtime.effects import Runtime
+from tillbridge.transports.allow import warn_of_exposure
 from tillbridge.transports.streams import stream
 from tillbridge.transports.tcp import bound_port, listen_tcp
 
@@ -47,11 +48,13 @@ class TcpDoor:
     async def serve(self, on_ready: Callable[[], None]) -> None:
         """See `Door.serve`."""
         groups: list[asyncio.TaskGroup] = []
-        server = await listen_tcp(self._settings.host, self._settings.port, lambda: self.connection(groups[0]))
+        settings = self._settings
+        server = await listen_tcp(settings.host, settings.port, lambda: self.connection(groups[0]), settings.allow_from)
         async with asyncio.TaskGroup() as group:
             groups.append(group)
             try:
                 self._port = bound_port(server)
+                warn_of_exposure(DOOR_NAME, self.address, settings.host, settings.allow_from)
                 on_ready()
                 await asyncio.Event().wait()
             finally:

@@ -33,6 +33,7 @@ from tillbridge.protocols.contract import (
     Terminal,
     Unanswered,
 )
+from tillbridge.protocols.network import OnNetwork, Whereabouts
 from tillbridge.runtime.effects import Runtime
 
 log = structlog.get_logger(__name__)
@@ -42,10 +43,11 @@ MAX_MINOR: Final = 10**MAX_AMOUNT_DIGITS - 1
 _ACTIONS: Final = {Kind.SALE: Action.DEBIT, Kind.REFUND: Action.CREDIT, Kind.VOID: Action.CANCEL}
 
 
-class ConcertV3Terminal:
-    """One terminal; see `contract.Terminal`."""
+class ConcertV3Terminal(OnNetwork):
+    """One terminal; see `contract.Terminal` and `moving.Movable`."""
 
-    def __init__(self, settings: DriverSettings, line: Line) -> None:
+    def __init__(self, settings: DriverSettings, line: Line, where: Whereabouts | None = None) -> None:
+        super().__init__(where)
         self._settings = settings
         self._line = line
         self._inquirer = Inquirer(line, settings)
@@ -215,7 +217,7 @@ class ConcertV3Driver:
         """A terminal at the address of its settings; opens nothing yet."""
         if not isinstance(settings, DriverSettings):
             raise BridgeError(Code.SETTINGS_INVALID, "these are not the settings of a Concert V3 terminal")
-        return ConcertV3Terminal(settings, line_of(settings))
+        return ConcertV3Terminal(settings, *line_of(settings))
 
 
 DRIVER: Driver = ConcertV3Driver()

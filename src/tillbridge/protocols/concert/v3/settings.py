@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tillbridge.domain.money import BY_CODE
 from tillbridge.protocols.concert.v3.personalities import PersonalityName
+from tillbridge.transports.allow import BindHost, Networks, check_exposure
 from tillbridge.transports.serial_line import SerialSettings
 
 DEFAULT_PORT: Final = 8888
@@ -97,6 +98,8 @@ class ProofOfDelivery(StrEnum):
 class DoorSettings(BaseModel):
     """Where tills find the terminal that this door plays: at `host`:`port`, or on a serial line in the frames of V2.
 
+    `bind` is another name for `host`. The wire has no password: beyond this computer `allow_from` lists the addresses
+    or networks of the tills.
     That line is the port of `serial`, or a pty whose `pty` is the link to it. `name` stands for the till in what the
     desk keeps; without it the register's number does. `terminal` is the desk's terminal, None leaves the choice to the
     desk. `reference_is_order` takes the till's private field CF for its order number: right only for tills that never
@@ -106,8 +109,9 @@ class DoorSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    host: Annotated[str, Field(min_length=1, max_length=255)] = "127.0.0.1"
+    host: BindHost = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = DEFAULT_PORT
+    allow_from: Networks = ()
     serial: SerialSettings | None = None
     pty: Path | None = None
     name: Annotated[str | None, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")] = None
@@ -122,4 +126,6 @@ class DoorSettings(BaseModel):
     def _one_line(self) -> Self:
         if self.serial is not None and self.pty is not None:
             raise ValueError("give either serial or pty, and not both")
+        if self.serial is None and self.pty is None:
+            check_exposure(self.host, self.allow_from)
         return self
