@@ -17,7 +17,7 @@ import pytest
 from tests.acceptance.conftest import Installed
 from tests.architecture.tree import ROOT, files
 
-PORT_OFFSET: Final = 11_000
+PORT_OFFSET: Final = 2_000
 """Away from the usual ports, so that a demo that runs here is not disturbed, and below those that the system gives
 to outgoing connections."""
 

@@ -59,6 +59,15 @@ def test_root_gets_only_what_is_missing(commands: Path, tmp_path: Path) -> None:
     assert asked == ["update", "install --yes --no-install-recommends chromium git"]
 
 
+def test_a_command_that_is_there_needs_no_package(commands: Path, tmp_path: Path) -> None:
+    _stand_in(commands, "dpkg-query", "exit 1")
+    _stand_in(commands, "apt-get", f'echo "$*" >> {tmp_path}/asked')
+    _stand_in(commands, "id", "echo 0")
+    _stand_in(commands, "spanner", "exit 0")
+    assert _run(commands, "system-packages", "toolbox=spanner", "drawer=no-such-command").returncode == 0
+    assert (tmp_path / "asked").read_text().splitlines()[-1] == "install --yes --no-install-recommends drawer"
+
+
 def test_a_failed_installation_is_a_failure(commands: Path) -> None:
     _stand_in(commands, "dpkg-query", "exit 1")
     _stand_in(commands, "apt-get", "exit 100")

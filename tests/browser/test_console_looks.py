@@ -5,15 +5,13 @@ differently, no page wider than its window, nothing blocked or missing. With `CO
 also kept as a picture, to be looked at.
 """
 
-import os
-from collections.abc import Callable, Iterator
-from importlib.resources import files
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
 import pytest
 
 from tests.support.console.chromium import Browser, Light, Width
+from tests.support.console.looks import WIDER_THAN_WINDOW, axe_faults, check, everywhere
 from tests.support.console.open_shop import OpenShop, open_shop
 from tillbridge.domain.cashier_texts import Language
 from tillbridge.domain.operation import Kind, Stage
@@ -21,13 +19,7 @@ from tillbridge.protocols.contract import Payment
 from tillbridge.virtual.scenarios import scenario
 from tillbridge.virtual.script import Step
 
-AXE: Final = (files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8")
-PICTURES: Final = os.environ.get("CONSOLE_PICTURES")
 LONG_NAME: Final = "counter-by-the-very-long-window"
-WIDER_THAN_WINDOW: Final = """
-return [...document.querySelectorAll("body *")]
-  .filter(one => one.getBoundingClientRect().right > window.innerWidth + 1 && !one.closest(".unseen, thead, .slip"))
-  .map(one => one.outerHTML.slice(0, 80))"""
 
 
 def _fill(shop: OpenShop) -> dict[str, str]:
@@ -80,37 +72,6 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenShop]:
         yield opened
 
 
-def _check(browser: Browser, name: str, expected: str = "nothing") -> None:
-    """`expected` is a part of what the browser complains about where it was meant to get an error."""
-    wider = browser.evaluate(WIDER_THAN_WINDOW)
-    broken = _axe(browser)
-    if PICTURES is not None:
-        browser.picture(Path(PICTURES) / f"{name}.png")
-    assert wider == []
-    assert broken == []
-    assert [fault for fault in browser.faults() if expected not in fault] == []
-
-
-def _axe(browser: Browser) -> list[str]:
-    """The rules that the page breaks, with the first place of each."""
-    browser.evaluate(AXE)
-    found: dict[str, Any] = browser.driver.execute_async_script(
-        "const done = arguments[arguments.length - 1]; axe.run({resultTypes: ['violations']}).then(done)"
-    )
-    return [
-        f"{rule['id']}: {rule['nodes'][0]['html']} {rule['nodes'][0].get('failureSummary')}"
-        for rule in found["violations"]
-    ]
-
-
-def _everywhere(browser: Browser, name: str, show: Callable[[], None], expected: str = "nothing") -> None:
-    for light in Light:
-        for width in Width:
-            browser.set(light, width)
-            show()
-            _check(browser, f"{name}-{light}-{width}", expected)
-
-
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_of_a_busy_day(browser: Browser, busy: tuple[OpenShop, dict[str, str]], page: str) -> None:
     shop, pages = busy
@@ -120,7 +81,7 @@ def test_a_page_of_a_busy_day(browser: Browser, busy: tuple[OpenShop, dict[str, 
         browser.open(shop.url + pages[page])
         browser.until("Live", "#live")
 
-    _everywhere(browser, page, show, "status of 404" if page == "nowhere" else "nothing")
+    everywhere(browser, page, show, "status of 404" if page == "nowhere" else "nothing")
 
 
 @pytest.mark.parametrize("language", [language for language in Language if language is not Language.EN])
@@ -134,17 +95,17 @@ def test_longer_languages_fit_too(
     browser.set(Light.LIGHT, Width.NARROW)
     browser.open(shop.url + pages[page])
     assert browser.evaluate("return document.documentElement.lang") == language
-    _check(browser, f"{page}-{language}")
+    check(browser, f"{page}-{language}")
 
 
 def test_the_pages_of_a_shop_that_has_not_opened_yet(browser: Browser, closed: OpenShop) -> None:
-    _everywhere(browser, "sign_in", lambda: browser.open(closed.url))
+    everywhere(browser, "sign_in", lambda: browser.open(closed.url))
 
     def show_empty() -> None:
         browser.open(closed.entrance)
         browser.until("No payment yet")
 
-    _everywhere(browser, "empty", show_empty)
+    everywhere(browser, "empty", show_empty)
 
 
 def test_a_form_with_something_wrong_in_it(browser: Browser, busy: tuple[OpenShop, dict[str, str]]) -> None:
@@ -158,11 +119,11 @@ def test_a_form_with_something_wrong_in_it(browser: Browser, busy: tuple[OpenSho
         browser.find(".settle button").click()
         browser.until("Something is missing or wrong below.")
 
-    _everywhere(browser, "settle_wrong", show, "status of 422")
+    everywhere(browser, "settle_wrong", show, "status of 422")
 
 
 def test_a_wrong_key(browser: Browser, closed: OpenShop) -> None:
-    _everywhere(browser, "wrong_key", lambda: browser.open(f"{closed.url}/?key=wrong"), "status of 401")
+    everywhere(browser, "wrong_key", lambda: browser.open(f"{closed.url}/?key=wrong"), "status of 401")
 
 
 def test_a_lost_connection(browser: Browser, busy: tuple[OpenShop, dict[str, str]]) -> None:
@@ -176,13 +137,13 @@ def test_a_lost_connection(browser: Browser, busy: tuple[OpenShop, dict[str, str
         shop.pay(1250, "front")
         browser.until("No connection", "#live")
 
-    _everywhere(browser, "lost", show, "ERR_INTERNET_DISCONNECTED")
+    everywhere(browser, "lost", show, "ERR_INTERNET_DISCONNECTED")
 
 
 def test_a_rule_that_is_broken_is_found(browser: Browser, closed: OpenShop) -> None:
     browser.open(closed.url)
     browser.evaluate("document.querySelector('label').remove(); document.body.style.width = '5000px'")
-    assert any(broken.startswith("label:") for broken in _axe(browser))
+    assert any(broken.startswith("label:") for broken in axe_faults(browser))
     assert browser.evaluate(WIDER_THAN_WINDOW) != []
 
 

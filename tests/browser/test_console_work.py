@@ -73,7 +73,7 @@ def test_a_payment_in_doubt_appears_by_itself_and_is_settled_by_keyboard_alone(
     enter(browser, shop)
     doubt = shop.pay(IN_DOUBT, "terrace", order_id="2026-8")
     browser.until("In doubt: please look at the terminal", "#doubts")
-    assert browser.driver.title.startswith("(1) Payments")
+    assert browser.driver.title.startswith("(1) Overview")
     tab_to(browser, "The money was taken")
     press(browser, Keys.ENTER)
     browser.until("Confirm: the money was taken")

@@ -9,6 +9,9 @@ from tests.support.console.asgi_client import Client
 from tests.support.console.counter import KEY, Counter
 from tests.support.console.manual_counter import at_counter
 from tests.unit.engine.failing_disk import Disk
+from tillbridge.connector.api.scopes import Scope
+from tillbridge.connector.folder import DataFolder
+from tillbridge.connector.keybook import KeyBook
 from tillbridge.connector.settings import ConsoleSettings
 
 Sample = tuple[str, tuple[str, ...]]
@@ -78,6 +81,10 @@ def test_off_loopback_the_metrics_need_the_key(tmp_path: Path) -> None:
     async def scene(counter: Counter) -> None:
         assert (await counter.browser().get("/metrics")).status == 401
         assert (await counter.browser().get("/metrics", authorization=f"Bearer {KEY}")).status == 200
+        book = KeyBook(DataFolder(tmp_path))
+        for scope, status in ((Scope.READ, 200), (Scope.PAY, 403)):
+            key = book.add(scope, frozenset({scope}), counter.runtime.clock.now())
+            assert (await counter.browser().get("/metrics", authorization=f"Bearer {key}")).status == status
         assert (await counter.browser().get("/healthz")).status == 200
 
     at_counter(tmp_path, scene, console=ConsoleSettings(host="192.0.2.7"))

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.console.api import pay, problem, taken
+from tests.support.console.api import decide, pay, problem, taken
 from tests.support.console.counter import Counter
 from tests.support.console.manual_counter import at_counter, sale, settled_loop
 from tests.unit.engine.failing_disk import Disk
-from tillbridge.connector.api.payments import LONGEST_WAIT
+from tillbridge.connector.api.headers import LONGEST_WAIT
 from tillbridge.domain.errors import Code
 
 IN_DOUBT = 1295
@@ -54,6 +54,9 @@ def test_an_approved_payment_says_everything_and_no_card_number(tmp_path: Path) 
             "authorization_code": "000001",
             "contract": "1999403",
             "ticket": None,
+            "reference": "R000001",
+            "signature": False,
+            "totals": [],
         }
         assert payment["amount"] == payment["outcome"]["amount"]
         assert (payment["kind"], payment["terminal"], payment["door"]) == ("sale", "front", "native")
@@ -178,11 +181,13 @@ def test_what_is_in_doubt_locks_until_a_named_person_settles_it(tmp_path: Path) 
         path = f"/v1/payments/{doubt.json['id']}"
         locked = problem(await pay(counter, key="k2"), 409, Code.TERMINAL_LOCKED)
         assert locked["payment_id"] == doubt.json["id"]
-        settled = await till.post(f"{path}/resolve", {"taken": True, "by": "Ada", "reason": "slip 17"})
+        finding = {"taken": True, "by": "Ada", "reason": "slip 17"}
+        settled = await till.post(f"{path}/resolve", finding, idempotency_key="r")
         assert (settled.status, settled.json["stage"], settled.json["money_moved"]) == (200, "approved", "yes")
-        again = problem(
-            await till.post(f"{path}/resolve", {"taken": False, "by": "Ada", "reason": "oh"}), 409, Code.ALREADY_CLOSED
-        )
+        other = finding | {"taken": False}
+        problem(await till.post(f"{path}/resolve", other, idempotency_key="r"), 422, Code.KEY_CONFLICT)
+        answer = await till.post(f"{path}/resolve", other, idempotency_key="r2")
+        again = problem(answer, 409, Code.ALREADY_CLOSED)
         assert (again["payment_id"], again["money_moved"]) == (doubt.json["id"], "yes")
         assert (await pay(counter, key="k2")).json["stage"] == "approved"
         last = (await till.get(f"{path}/events")).json["events"][-1]
@@ -197,11 +202,11 @@ def test_less_than_asked_may_have_been_taken_but_never_more(tmp_path: Path) -> N
         till = counter.till()
         path = f"/v1/payments/{(await pay(counter, IN_DOUBT)).json['id']}/resolve"
         verdict = {"taken": True, "by": "Ada", "reason": "slip 17"}
-        more = await till.post(path, verdict | {"amount": {"minor": IN_DOUBT + 1, "currency": "EUR"}})
+        more = await decide(till, path, verdict | {"amount": {"minor": IN_DOUBT + 1, "currency": "EUR"}})
         assert problem(more, 400, Code.AMOUNT_INVALID)["place"] == "amount"
-        other = await till.post(path, verdict | {"amount": {"minor": IN_DOUBT, "currency": "USD"}})
+        other = await decide(till, path, verdict | {"amount": {"minor": IN_DOUBT, "currency": "USD"}})
         problem(other, 400, Code.AMOUNT_INVALID)
-        settled = await till.post(path, verdict | {"amount": {"minor": 1000, "currency": "EUR"}})
+        settled = await decide(till, path, verdict | {"amount": {"minor": 1000, "currency": "EUR"}})
         assert settled.json["outcome"]["amount"]["minor"] == 1000
         assert settled.json["amount"]["minor"] == IN_DOUBT
 
@@ -213,7 +218,7 @@ def test_a_running_payment_cannot_be_settled(tmp_path: Path) -> None:
         counter.hold("front")
         running = await pay(counter, wait=1)
         verdict = {"taken": False, "by": "Ada", "reason": "no slip"}
-        answer = await counter.till().post(f"/v1/payments/{running.json['id']}/resolve", verdict)
+        answer = await decide(counter.till(), f"/v1/payments/{running.json['id']}/resolve", verdict)
         assert problem(answer, 409, Code.STILL_RUNNING)["money_moved"] == "unknown"
 
     at_counter(tmp_path, scene)
@@ -224,11 +229,13 @@ def test_an_abort_is_a_request_and_the_end_comes_from_the_terminal(tmp_path: Pat
         till = counter.till()
         counter.hold("front")
         path = f"/v1/payments/{(await pay(counter, wait=1)).json['id']}"
-        asked = await till.post(f"{path}/abort")
+        asked = await till.post(f"{path}/abort", idempotency_key="a")
         assert (asked.status, asked.json["abort"]) == (200, "requested")
         over = await till.get(path, prefer="wait=5")
         assert over.json["outcome"]["type"] == "aborted"
-        assert (await till.post(f"{path}/abort")).json["abort"] == "not_running"
+        assert (await till.post(f"{path}/abort", idempotency_key="b")).json["abort"] == "not_running"
+        again = await till.post(f"{path}/abort", idempotency_key="a")
+        assert again.body == asked.body
         assert taken(counter) == 0
 
     at_counter(tmp_path, scene)
@@ -292,9 +299,9 @@ def test_a_disk_that_takes_nothing_is_no_charge_and_no_lie(tmp_path: Path) -> No
         problem(await pay(counter, key="k3", terminal="bar"), 503, Code.JOURNAL_UNAVAILABLE)
         verdict = {"taken": True, "by": "Ada", "reason": "slip 17"}
         path = f"/v1/payments/{doubt.json['id']}/resolve"
-        problem(await till.post(path, verdict), 503, Code.JOURNAL_UNAVAILABLE)
+        problem(await decide(till, path, verdict), 503, Code.JOURNAL_UNAVAILABLE)
         disk.broken = False
-        assert (await till.post(path, verdict)).json["stage"] == "approved"
+        assert (await decide(till, path, verdict)).json["stage"] == "approved"
         assert (await pay(counter, key="k4", terminal="bar")).json["stage"] == "approved"
 
     at_counter(tmp_path, scene, "front", "bar", make_committer=disk.committer)

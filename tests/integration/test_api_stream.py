@@ -1,21 +1,22 @@
-"""Payments as server-sent events: nobody who watches can hold up the engine, and no stream is left behind."""
+"""Payments as server-sent events: nobody who watches can hold up the engine, and no stream is left behind.
+
+That no event is lost or told in another order is in test_api_resume.py.
+"""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
 
 from tests.support.console.api import pay, taken
-from tests.support.console.asgi_client import Stream
 from tests.support.console.counter import KEY, Counter, counter
+from tests.support.console.events import read, start, told, until
 from tests.support.console.manual_counter import at_counter, settled_loop
+from tillbridge.connector.api.hub import MOST_KEPT
 from tillbridge.connector.api.stream import BEAT_SECONDS, HEARTBEAT, RETRY, SEND_PATIENCE
 from tillbridge.connector.console.sessions import LASTS_SECONDS
-from tillbridge.engine.feed import BACKLOG
 from tillbridge.runtime.effects import Runtime
 from tillbridge.transports.http import BoundAddress, serve_asgi
 
@@ -23,27 +24,22 @@ PROMPTLY = 2.0
 """Seconds within which a server with an open stream stops; a stream that held it up would take its whole grace."""
 
 
-async def payment_in(stream: Stream) -> dict[str, Any]:
-    piece = await stream.next()
-    assert piece is not None
-    name, data, *_ = piece.decode().split("\n")
-    assert name == "event: payment"
-    found: dict[str, Any] = json.loads(data.removeprefix("data: "))
-    return found
-
-
 def test_every_change_of_a_payment_is_an_event(tmp_path: Path) -> None:
     async def scene(counter: Counter) -> None:
         async with counter.till().stream("/v1/events") as stream:
             assert (await stream.start)["status"] == 200
-            assert await stream.next() == RETRY
+            assert await start(stream) == 0
             answer = await pay(counter)
-            seen = [await payment_in(stream)]
-            while seen[-1]["stage"] not in ("approved", "declined"):
-                seen.append(await payment_in(stream))
-            assert {payment["id"] for payment in seen} == {answer.json["id"]}
-            assert [seen[0]["stage"], seen[1]["stage"]] == ["accepted", "sending"]
-            assert seen[-1] == answer.json
+            seen = [await told(stream)]
+            while seen[-1].change != "outcome":
+                seen.append(await told(stream))
+            assert {one.payment["id"] for one in seen} == {answer.json["id"]}
+            assert [one.change for one in seen if one.id is not None] == ["accepted", "sending", "outcome"]
+            stages = list(dict.fromkeys(one.payment["stage"] for one in seen))
+            assert stages == ["accepted", "sending", "approved"]
+            progress = list(dict.fromkeys(one.payment["progress"] for one in seen if one.id is None))
+            assert progress[-2:] == ["connecting", "waiting_for_card"]
+            assert {name: value for name, value in seen[-1].payment.items() if name != "change"} == answer.json
 
     at_counter(tmp_path, scene)
 
@@ -52,51 +48,73 @@ def test_a_quiet_stream_gives_a_sign_of_life(tmp_path: Path) -> None:
     async def scene(counter: Counter) -> None:
         loop = asyncio.get_running_loop()
         async with counter.till().stream("/v1/events") as stream:
-            assert await stream.next() == RETRY
+            await start(stream)
             assert await stream.next() == HEARTBEAT
             assert loop.time() == BEAT_SECONDS
             await pay(counter)
-            assert (await payment_in(stream))["stage"] == "accepted"
+            assert (await told(stream)).payment["stage"] == "accepted"
 
     at_counter(tmp_path, scene)
 
 
-def test_a_reader_that_stops_reading_is_cut_off_and_payments_go_on(tmp_path: Path) -> None:
+def test_a_reader_that_stops_reading_is_given_up_and_payments_go_on(tmp_path: Path) -> None:
     async def scene(counter: Counter) -> None:
-        async with counter.till().stream("/v1/events") as stream:
-            assert await stream.next() == RETRY
+        async with counter.till().stream("/v1/events") as stream, counter.till().stream("/v1/events") as other:
+            await start(stream)
+            last = await start(other)
             stream.reads.clear()
-            for number in range(BACKLOG // 2):
-                assert (await pay(counter, key=f"k{number}")).json["stage"] == "approved"
+            await pay(counter)
+            while (event := await told(other)).change != "outcome":
+                last = event.id or last
             await asyncio.sleep(SEND_PATIENCE)
             assert await stream.next() is None
-            assert len(watchers(counter)) == 0
-        assert taken(counter) == BACKLOG // 2
+            await pay(counter, key="k2")
+            while (event := await told(other)).change != "outcome":
+                assert (event.id or last + 1) > last
+        assert len(watchers(counter)) == 0
+        assert taken(counter) == 2
 
     at_counter(tmp_path, scene)
 
 
-def test_a_slow_reader_gets_what_was_kept_for_it_and_then_the_end(tmp_path: Path) -> None:
+def test_a_reader_that_is_too_far_behind_is_cut_off_and_goes_on_where_it_was(tmp_path: Path) -> None:
     async def scene(counter: Counter) -> None:
-        async with counter.till().stream("/v1/events") as stream:
-            assert await stream.next() == RETRY
-            stream.reads.clear()
-            for number in range(BACKLOG // 2):
+        async with counter.till().stream("/v1/events") as quick, counter.till().stream("/v1/events") as slow:
+            await start(quick)
+            last = await start(slow)
+            slow.reads.clear()
+            pieces, number = 0, 0
+            while pieces <= MOST_KEPT + 1:
                 await pay(counter, key=f"k{number}")
-            stream.reads.set()
-            pieces = 0
-            while await stream.next() is not None:
+                number += 1
+                while (await told(quick)).change != "outcome":
+                    pieces += 1
                 pieces += 1
-            # One more than the backlog: the piece that was on its way when the reader stopped.
-            assert pieces in (BACKLOG, BACKLOG + 1)
+            slow.reads.set()
+            # The piece that was on its way when it stopped reading still comes, if any was.
+            while (piece := await slow.next()) is not None:
+                last = read(piece).id or last
+        async with counter.till().stream("/v1/events", last_event_id=str(last)) as again:
+            await start(again)
+            ends = [one for one in await until(again, counter.engine.last_change()) if one.change == "outcome"]
+            assert len(ends) == number
+        assert taken(counter) == number
 
     at_counter(tmp_path, scene)
 
 
-def test_a_reader_that_leaves_is_forgotten(tmp_path: Path) -> None:
+def test_a_reader_that_leaves_is_forgotten_and_the_others_are_told_on(tmp_path: Path) -> None:
     async def scene(counter: Counter) -> None:
-        async with counter.till().stream("/v1/events") as stream:
-            assert await stream.next() == RETRY
+        async with counter.till().stream("/v1/events") as second:
+            async with counter.till().stream("/v1/events") as first:
+                await start(first)
+                await start(second)
+                await settled_loop()
+                assert len(watchers(counter)) == 1
+            await settled_loop()
+            await pay(counter)
+            while (await told(second)).change != "outcome":
+                pass
             assert len(watchers(counter)) == 1
         await settled_loop()
         assert len(watchers(counter)) == 0
@@ -144,7 +162,7 @@ async def test_over_a_real_connection_events_come_and_a_stopping_server_does_not
         assert stream.content_type == "text/event-stream"
         assert await stream.content.readline() == b"retry: 2000\n"
         await pay(inside)
-        lines = [await stream.content.readline() for _ in range(4)]
+        lines = [await stream.content.readline() for _ in range(6)]
         assert b"event: payment\n" in lines
         serving.cancel()
         async with asyncio.timeout(PROMPTLY):

@@ -96,7 +96,7 @@ async def test_a_terminal_that_is_not_there_is_refused_before_anything_is_sent(p
     await place.open()
     told = await place.command("pay", "5", "--terminal", "bar")
     assert told.code == Exit.REFUSED
-    assert "'bar' is not one of: counter" in told.err
+    assert "'bar' is not one; there are: counter" in told.err
 
 
 async def test_a_connector_with_its_own_terminals_keeps_the_folder(place: Counter) -> None:

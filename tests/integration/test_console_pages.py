@@ -74,7 +74,7 @@ def test_what_is_in_doubt_stands_on_top_with_what_to_do(tmp_path: Path) -> None:
         assert f'href="/payments/{doubt}/settle?taken=yes"' in answer.text
         assert f'href="/payments/{doubt}/settle?taken=no"' in answer.text
         assert "keeps asking" not in page
-        assert "(1) Payments" in answer.text
+        assert "(1) Overview" in answer.text
 
     at_counter(tmp_path, scene, "front", "bar")
 

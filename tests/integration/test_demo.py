@@ -20,7 +20,7 @@ from tests.support.shop import START_SECONDS, TILLBRIDGE, Program
 from tillbridge.connector.folder import owned
 from tillbridge.demo.plan import LOGIN, PASSWORD, Plan
 
-OFFSET: Final = 12_000
+OFFSET: Final = 3_000
 """Beside the usual ports, and below those that a system gives to outgoing connections."""
 
 PORTS: Final = list(Plan(Path(), OFFSET).ports())
@@ -122,6 +122,7 @@ def assert_nothing_left(data: Path) -> None:
     for port, _ in PORTS:
         socket.create_server(("127.0.0.1", port)).close()
     assert not (data / "concert-v2").is_symlink()
+    assert not (data / "till-concert-v2").is_symlink()
     assert not (data / "connector.json").exists()
 
 
@@ -143,6 +144,8 @@ async def test_the_check_takes_a_payment_on_each_wire_and_leaves_nothing(scratch
     assert rows[2:] == [
         ["counter", "concert-v2", "SUCCESS", "approved", "1023 of 1023 cents", "yes"],
         ["counter-v3", "concert-v3", "SUCCESS", "approved", "1023 of 1023 cents", "yes"],
+        ["touch", "touchscreen", "SUCCESS", "approved", "1023 of 1023 cents", "yes"],
+        ["mypos", "mypos-xml", "SUCCESS", "approved", "1023 of 1023 cents", "yes"],
     ]
     assert names_in(scratch) == []
 
@@ -155,7 +158,7 @@ async def test_the_check_fails_when_a_payment_does_not_come_through(tmp_path: Pa
     code, said = await tillbridge("demo", "--check", "--port-offset", str(OFFSET), "--data", str(data))
     assert code == 1, said
     agree = {line.split()[0]: line.split()[-1] for line in said.splitlines()[2:]}
-    assert agree == {"counter": "NO", "counter-v3": "yes"}
+    assert agree == {"counter": "NO", "counter-v3": "yes", "touch": "yes", "mypos": "yes"}
 
 
 async def test_it_says_what_runs_where_and_three_commands_that_work(tmp_path: Path) -> None:
@@ -166,6 +169,7 @@ async def test_it_says_what_runs_where_and_three_commands_that_work(tmp_path: Pa
         for port, _ in PORTS:
             assert f":{port}" in said
             socket.create_connection(("localhost", port), timeout=5).close()
+        assert stat.S_ISCHR((data / "till-concert-v2").stat().st_mode)
         assert f"{LOGIN} / {PASSWORD}" in said
         line = (data / "concert-v2").readlink()
         assert f"{data}/concert-v2 -> {line}" in said

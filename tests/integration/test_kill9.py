@@ -26,6 +26,9 @@ SAMPLE: Final = random.Random(20261121).sample(POINTS, 6)
 
 JOURNAL_CALLS: Final = ("pwrite64", "fdatasync")
 JOURNAL_SAMPLE: Final = [("pwrite64", 4), ("pwrite64", 12), ("fdatasync", 1), ("fdatasync", 2)]
+STEP_OF_HTTP: Final = 23
+"""Most of HTTP's bytes are headers, and a kill costs seconds: so many apart, each question is hit several times."""
+
 MOST_CALLS: Final = 80
 """No payment makes the journal's thread call the system more often than this; a walk that gets here is a bug."""
 
@@ -109,7 +112,8 @@ async def settle_all(place: Shop) -> None:
                 "by": "Anna",
                 "reason": "the terminal's slip",
             }
-            async with person.post(f"{base}/{payment['id']}/resolve", json=verdict) as answer:
+            path, headers = f"{base}/{payment['id']}/resolve", {"Idempotency-Key": payment["id"]}
+            async with person.post(path, json=verdict, headers=headers) as answer:
                 # A late answer of the terminal may settle it a moment before.
                 assert answer.status in (200, 409), await answer.text()
 
@@ -130,9 +134,9 @@ async def test_a_kill_after_every_byte_of_the_dialogue(tmp_path: Path) -> None:
             await kill_at(place, toward, count, number)
 
 
-async def lengths_v3(folder: Path) -> dict[Toward, int]:
-    """How many bytes a payment of V3 takes in each direction, seen on one that nobody disturbs."""
-    async with shop(made(folder), "concert-v3") as place:
+async def lengths(folder: Path, driver: str) -> dict[Toward, int]:
+    """How many bytes a payment on this wire takes in each direction, seen on one that nobody disturbs."""
+    async with shop(made(folder), driver) as place:
         await place.open()
         place.tap.unwatch()
         _, told = await place.order("undisturbed", "20.00")
@@ -140,25 +144,42 @@ async def lengths_v3(folder: Path) -> dict[Toward, int]:
         return dict(place.tap.counts)
 
 
-async def kill_at_v3(folder: Path, toward: Toward, count: int) -> None:
-    async with shop(made(folder), "concert-v3") as place:
+async def kill_on(driver: str, folder: Path, toward: Toward, count: int) -> None:
+    async with shop(made(folder), driver) as place:
         await kill_at(place, toward, count, number=0)
 
 
 @pytest.mark.parametrize("toward", list(Toward))
 async def test_a_kill_in_the_middle_and_at_the_end_of_a_message_of_v3(tmp_path: Path, toward: Toward) -> None:
-    length = (await lengths_v3(tmp_path / "undisturbed"))[toward]
+    length = (await lengths(tmp_path / "undisturbed", "concert-v3"))[toward]
     for count in (length // 2, length):
-        await kill_at_v3(tmp_path / str(count), toward, count)
+        await kill_on("concert-v3", tmp_path / str(count), toward, count)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
 async def test_a_kill_after_every_byte_of_v3(tmp_path: Path) -> None:
-    for toward, length in (await lengths_v3(tmp_path / "undisturbed")).items():
+    for toward, length in (await lengths(tmp_path / "undisturbed", "concert-v3")).items():
         assert length > 30, "a message of several tags went each way"
         for count in range(1, length + 1):
-            await kill_at_v3(tmp_path / f"{toward}-{count}", toward, count)
+            await kill_on("concert-v3", tmp_path / f"{toward}-{count}", toward, count)
+
+
+@pytest.mark.parametrize("toward", list(Toward))
+async def test_a_kill_in_the_middle_of_the_questions_to_a_touch_screen(tmp_path: Path, toward: Toward) -> None:
+    """Five questions, each with its answer: version, start, status, result, confirmation."""
+    length = (await lengths(tmp_path / "undisturbed", "touchscreen"))[toward]
+    for part in (0.35, 0.6):
+        await kill_on("touchscreen", tmp_path / str(part), toward, int(length * part))
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+async def test_a_kill_along_all_the_questions_to_a_touch_screen(tmp_path: Path) -> None:
+    for toward, length in (await lengths(tmp_path / "undisturbed", "touchscreen")).items():
+        assert length > 500, "five questions went each way"
+        for count in range(1, length + 1, STEP_OF_HTTP):
+            await kill_on("touchscreen", tmp_path / f"{toward}-{count}", toward, count)
 
 
 async def kill_in_journal(place: Shop, call: str, nth: int, number: int) -> bool:

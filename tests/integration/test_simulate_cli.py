@@ -3,15 +3,10 @@
 import json
 import signal
 import socket
-import subprocess
-import sys
 import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
@@ -32,58 +27,16 @@ from tests.integration.raw_till import (
     v3_request,
     v3_sale,
 )
+from tests.integration.simulators import Simulator, refusal, simulated
 from tillbridge.virtual.ledger_file import read_rows
 
-COMMAND: Final = [sys.executable, "-m", "tillbridge", "simulate", "concert"]
-STARTS_WITHIN: Final = 60.0
 
-
-@dataclass
-class Simulator:
-    process: "subprocess.Popen[str]"
-    said: list[str]
-
-    def after(self, words: str) -> str:
-        (line,) = [line for line in self.said if line.strip().startswith(words)]
-        return line.split(words, 1)[1].split()[0]
-
-    @property
-    def address(self) -> str:
-        return self.after("tills connect to")
-
-    def control(self, path: str, body: object = None, method: str | None = None) -> Any:
-        base = self.after("control API at").removesuffix("/terminals")
-        raw = None if body is None else json.dumps(body).encode()
-        call = urllib.request.Request(f"{base}{path}", raw, method=method)  # noqa: S310 - our own loopback address
-        with urllib.request.urlopen(call, timeout=20) as reply:  # noqa: S310
-            return json.load(reply)
-
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
-        self.process.send_signal(how)
-        return self.process.wait(20)
-
-
-@contextmanager
-def simulate(*words: str) -> Iterator[Simulator]:
-    with subprocess.Popen([*COMMAND, *words], stdout=subprocess.PIPE, text=True) as process:
-        said: list[str] = []
-        try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                said.append(line)
-                if line.startswith("Ctrl-C"):
-                    break
-            assert process.poll() is None, said
-            yield Simulator(process, said)
-        finally:
-            process.kill()
+def simulate(*words: str) -> AbstractContextManager[Simulator]:
+    return simulated("concert", *words)
 
 
 def refused(*words: str) -> str:
-    done = subprocess.run([*COMMAND, *words], capture_output=True, text=True, timeout=STARTS_WITHIN, check=False)
-    assert done.returncode != 0
-    assert "Traceback" not in done.stderr
-    return done.stderr
+    return refusal("concert", *words)
 
 
 def test_sales_over_a_pty_are_in_the_books_and_on_the_screen(tmp_path: Path) -> None:
@@ -169,6 +122,13 @@ def test_v3_is_spoken_over_tcp() -> None:
         assert "ref7" in row["notes"].values()
 
 
+def test_a_v3_terminal_has_the_manner_that_is_asked_for() -> None:
+    words = ("--tcp", "127.0.0.1:0", "--dialect", "v3", "--delay", "0", "--personality", "payxpert")
+    with simulate(*words) as one:
+        answer = v3_sale(one.address, 1250)
+        assert (answer["AE"], answer["AF"], answer["CZ"]) == ("10", "01", "0320")
+
+
 def test_v3_is_spoken_in_the_frames_of_a_serial_line(tmp_path: Path) -> None:
     link = tmp_path / "line"
     with simulate("--pty", str(link), "--dialect", "v3", "--delay", "0"), RawLine.pty(link) as line:
@@ -241,6 +201,12 @@ def test_a_ledger_that_another_simulator_uses_is_named(tmp_path: Path) -> None:
         (("--tcp", "127.0.0.1:0", "--delay", "-1"), "delay"),
         (("--tcp", "127.0.0.1:0", "--baud", "1"), "baud"),
         (("--tcp", "127.0.0.1:0", "--dialect", "v4"), "dialect"),
+        (
+            ("--tcp", "127.0.0.1:0", "--dialect", "v3", "--personality", "odd"),
+            "--personality: it must be one of: plain",
+        ),
+        (("--tcp", "192.0.2.1:0"), "--tcp: a door without a password that listens beyond this computer"),
+        (("--tcp", "192.0.2.1:0", "--allow-from", "10.0.0.0/33"), "--allow-from: "),
         (("--pty", "/nowhere/line"), "/nowhere/line"),
     ],
 )
@@ -269,6 +235,8 @@ def test_a_slow_line_takes_the_time_of_its_bytes(tmp_path: Path, where: str) -> 
         RawLine.pty(link) if where == "pty" else RawLine.tcp(one.address) as line,
     ):
         ideal = DIALOGUE_BYTES * 10 / BAUD
-        quickest = min(timed_sale(line, 1250) for _ in range(5))
-        # The till itself and the system's timers may add a little, but nothing may be quicker than the line.
-        assert ideal * 0.98 < quickest < ideal * 1.25
+        taken = [timed_sale(line, 1250) for _ in range(5)]
+        # The till itself and the system's timers may add a little, but nothing may be quicker than the line. Of all of
+        # them together: a sale makes up for what a busy computer was late with at the end of the one before.
+        assert min(taken) < ideal * 1.25
+        assert sum(taken) > len(taken) * ideal * 0.98

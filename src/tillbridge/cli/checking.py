@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +17,7 @@ from tillbridge.cli.exits import Exit
 from tillbridge.cli.remote_desk import remote_desk
 from tillbridge.cli.running import run
 from tillbridge.connector.folder import Address, DataFolder, owned
+from tillbridge.connector.reaching import Listening, listening
 from tillbridge.connector.settings import ConnectorSettings
 from tillbridge.connector.settings_file import load_settings
 from tillbridge.connector.wiring import set_up_terminals
@@ -34,6 +35,7 @@ class Verdict(StrEnum):
     """How a line of the check came out."""
 
     WELL = "well"
+    CARE = "take care"
     WRONG = "wrong"
     UNKNOWN = "not checked"
 
@@ -45,7 +47,12 @@ VERDICTS: Final = {
     HealthState.UNREACHABLE: Verdict.WRONG,
     HealthState.UNKNOWN: Verdict.UNKNOWN,
 }
-COLOURS: Final = {Verdict.WELL: "green", Verdict.WRONG: "red", Verdict.UNKNOWN: "yellow"}
+COLOURS: Final = {
+    Verdict.WELL: "green",
+    Verdict.CARE: "bold yellow",
+    Verdict.WRONG: "red",
+    Verdict.UNKNOWN: "yellow",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +84,14 @@ async def _check(settings: ConnectorSettings) -> list[Line]:
                 return [line async for line in _running(settings, address)]
             return [Line("data folder", "", Verdict.WRONG, str(error))]
         folder = Line("data folder", "", Verdict.WELL, f"{settings.data}, free to use")
-        return [folder, *[line async for line in _ports(settings)], *[line async for line in _terminals(settings)]]
+        terminals = [line async for line in _terminals(settings)]
+        return [folder, *[line async for line in _ports(settings)], *terminals]
 
 
 async def _running(settings: ConnectorSettings, address: Address) -> AsyncIterator[Line]:
     yield Line("connector", "", Verdict.WELL, f"runs at {address.url} (process {address.pid})")
+    for line in exposures(settings):
+        yield line
     key = DataFolder(settings.data).known_key() or ""
     async with remote_desk(address.url, key) as desk:
         for terminal in await desk.terminals():
@@ -90,23 +100,34 @@ async def _running(settings: ConnectorSettings, address: Address) -> AsyncIterat
 
 async def _ports(settings: ConnectorSettings) -> AsyncIterator[Line]:
     console = settings.console
-    yield await _port("console", "", console.host, console.port)
+    yield await _port("console", "", Listening(console.host, console.port, login=True))
     for door in settings.doors:
-        host, port = getattr(door.settings, "host", None), getattr(door.settings, "port", None)
-        if isinstance(host, str) and isinstance(port, int):
-            yield await _port(f"door {door.wire}", door.name, host, port)
-        else:
+        at = listening(door.settings)
+        if at is None:
             yield Line(f"door {door.wire}", door.name, Verdict.UNKNOWN, "its line is opened when the connector runs")
+        else:
+            yield await _port(f"door {door.wire}", door.name, at)
 
 
-async def _port(what: str, name: str, host: str, port: int) -> Line:
+async def _port(what: str, name: str, at: Listening) -> Line:
     try:
-        sockets, address = await bind(host, port)
+        sockets, address = await bind(at.host, at.port)
     except BridgeError as error:
         return Line(what, name, Verdict.WRONG, str(error))
     for one in sockets:
         one.close()
-    return Line(what, name, Verdict.WELL, f"{address} is free")
+    free = f"{address} is free"
+    return (
+        Line(what, name, Verdict.CARE, f"{free}; {at.warning}") if at.warning else Line(what, name, Verdict.WELL, free)
+    )
+
+
+def exposures(settings: ConnectorSettings) -> Iterator[Line]:
+    """What a running connector lets the network do."""
+    for door in settings.doors:
+        at = listening(door.settings)
+        if at is not None and at.warning:
+            yield Line(f"door {door.wire}", door.name, Verdict.CARE, at.warning)
 
 
 async def _terminals(settings: ConnectorSettings) -> AsyncIterator[Line]:

@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from tillbridge.cli import native_keys
 from tillbridge.cli.places import ConfigOption, DataOption, where
 
 app = typer.Typer(help="Runs the connector, checks its settings, opens its console.", no_args_is_help=True)
+app.add_typer(native_keys.app, name="key")
 
 FileOption = Annotated[
     Path,
@@ -37,7 +39,8 @@ def run_connector(
 def check(*, config: FileOption = Path("connector.yml")) -> None:
     """Checks the settings, the data folder, the ports, and whether each terminal gives a sign of life.
 
-    Nothing is shown on a terminal and no money can move. Exit code 0 means that everything is well.
+    It names each door that other computers reach, and whom it serves. Nothing is shown on a terminal and no money can
+    move. Exit code 0 means that nothing is wrong.
     """
     from tillbridge.cli.checking import check_file  # noqa: PLC0415  # only when it runs: --help answers at once
 

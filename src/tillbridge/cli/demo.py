@@ -27,7 +27,7 @@ def demo(
         bool, typer.Option("--check", help="Take one payment on each wire, print the results and stop.")
     ] = False,
 ) -> None:
-    """Runs a whole shop on this computer: the connector, two virtual terminals, doors for tills.
+    """Runs a whole shop on this computer: the connector, four virtual terminals, doors for tills.
 
     Everything listens on the loopback only, and no money exists. Prices that end in .91 to .99 make something go wrong
     on purpose.

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from tillbridge.connector.api.bodies import PaymentBody, ResolveBody
 from tillbridge.connector.api.resources import EventResource, PaymentResource
+from tillbridge.engine.journal.reading import NOTHING, Filter
 from tillbridge.protocols.contract import AbortReply
 
 
@@ -40,8 +41,8 @@ class Desk(Protocol):
         """Asks for a running payment to be stopped."""
         ...
 
-    async def payments(self, before: str | None, limit: int) -> Sequence[PaymentResource]:
-        """One page, newest first."""
+    async def payments(self, before: str | None, limit: int, where: Filter = NOTHING) -> Sequence[PaymentResource]:
+        """One page of those that the filter lets through, newest first."""
         ...
 
     async def payment(self, payment_id: str) -> PaymentResource:

@@ -9,7 +9,7 @@ from typing import Final
 
 from tillbridge.cli.desks import Desk
 from tillbridge.cli.places import Where
-from tillbridge.connector.folder import LOCK_FILE, Address, DataFolder, owned
+from tillbridge.connector.folder import LOCK_FILE, Address, DataFolder, make, owned
 from tillbridge.connector.settings import Configured, ConnectorSettings
 from tillbridge.connector.settings_file import load_settings
 from tillbridge.connector.whereabouts import noted_folders
@@ -79,6 +79,19 @@ def running_connector(where: Where) -> tuple[str, str]:
     if not isinstance(found, Address):
         raise BridgeError(Code.CONNECTOR_STOPPING, "no connector runs on this data folder", place=str(folder))
     return found.url, _key(folder)
+
+
+def data_folder(where: Where) -> DataFolder:
+    """The data folder that is meant, whether or not a connector runs on it; made where the settings name a new one.
+
+    `BridgeError(FOLDER_UNUSABLE)` if there is none.
+    """
+    folder = _folder(where, _settings(where)) or _noted_folder()
+    if where.config is not None:
+        make(folder)
+    elif not folder.is_dir():
+        raise BridgeError(Code.FOLDER_UNUSABLE, "there is no such data folder", place=str(folder))
+    return DataFolder(folder)
 
 
 async def _running(where: Where, settings: ConnectorSettings | None, stack: AsyncExitStack) -> Desk | DataFolder:

@@ -6,10 +6,11 @@ from contextlib import suppress
 
 from tillbridge.cli.desks import Order
 from tillbridge.connector.api.bodies import ResolveBody
-from tillbridge.connector.api.payments import CALLER, DOOR
+from tillbridge.connector.api.payments import CALLER, request_of
 from tillbridge.connector.api.resources import EventResource, PaymentResource
 from tillbridge.engine.engine import Engine
-from tillbridge.protocols.contract import AbortReply, PaymentRequest
+from tillbridge.engine.journal.reading import NOTHING, Filter
+from tillbridge.protocols.contract import AbortReply
 
 
 class LocalDesk:
@@ -21,7 +22,7 @@ class LocalDesk:
     async def pay(self, order: Order) -> AsyncIterator[PaymentResource]:
         """See `Desk.pay`."""
         with self._engine.watch() as watcher:
-            payment = await self._engine.start(_request(order))
+            payment = await self._engine.start(request_of(order.body, CALLER, order.key))
             yield PaymentResource.of(payment)
             if not payment.running:
                 return
@@ -49,9 +50,9 @@ class LocalDesk:
         """See `Desk.abort`."""
         return await self._engine.abort(payment_id)
 
-    async def payments(self, before: str | None, limit: int) -> Sequence[PaymentResource]:
+    async def payments(self, before: str | None, limit: int, where: Filter = NOTHING) -> Sequence[PaymentResource]:
         """See `Desk.payments`."""
-        return [PaymentResource.of(payment) for payment in self._engine.payments(before, limit)]
+        return [PaymentResource.of(payment) for payment in self._engine.payments(before, limit, where)]
 
     async def payment(self, payment_id: str) -> PaymentResource:
         """See `Desk.payment`."""
@@ -69,17 +70,3 @@ class LocalDesk:
             payment_id, taken=body.taken, by=body.by, reason=body.reason, amount=amount
         )
         return PaymentResource.of(settled)
-
-
-def _request(order: Order) -> PaymentRequest:
-    body = order.body
-    return PaymentRequest(
-        kind=body.kind,
-        amount=body.amount.money("amount"),
-        caller=CALLER,
-        door=DOOR,
-        terminal=body.terminal,
-        order_id=body.order_id,
-        key=order.key,
-        fingerprint=body.fingerprint(),
-    )

@@ -10,6 +10,7 @@ from tillbridge.cli.running import run
 from tillbridge.cli.showing import events_table, payment_table, payments_table, wide_console
 from tillbridge.connector.api.bodies import ResolveBody
 from tillbridge.domain.errors import Code
+from tillbridge.engine.journal.reading import NOTHING, Filter
 from tillbridge.runtime.effects import Runtime
 
 
@@ -23,12 +24,12 @@ class Finding:
     amount: str | None
 
 
-def list_page(place: Where, before: str | None, limit: int) -> None:
-    """Prints one page."""
+def list_page(place: Where, before: str | None, limit: int, where: Filter = NOTHING) -> None:
+    """Prints one page of what the filter lets through."""
 
     async def ask() -> None:
         async with desk_for_looking(place, Runtime()) as desk:
-            found = await desk.payments(before, limit)
+            found = await desk.payments(before, limit, where)
         _print(payments_table(found) if found else "No payments.")
 
     run(ask())

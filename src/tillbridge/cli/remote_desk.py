@@ -5,6 +5,7 @@ is simply asked again. Only when nobody answers for a while is it over, and then
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any, Final, TypeVar
@@ -26,6 +27,7 @@ from tillbridge.connector.api.resources import (
 )
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.operation import OPEN, RUNNING, Stage
+from tillbridge.engine.journal.reading import NOTHING, Filter
 from tillbridge.protocols.contract import AbortReply
 
 R = TypeVar("R", bound=BaseModel)
@@ -38,6 +40,10 @@ SILENCE_SECONDS: Final = 40.0
 
 AGAIN_SECONDS: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
 """The pauses before a connector that went away is asked again: long enough for its restart."""
+
+KEY: Final = "Idempotency-Key"
+KEY_BYTES: Final = 16
+"""Chance in the key of a decision, which is asked for once: as much as a UUID has."""
 
 DATA: Final = b"data: "
 LARGEST_LINE: Final = 1024 * 1024
@@ -124,11 +130,12 @@ class RemoteDesk:
 
     async def abort(self, payment_id: str) -> AbortReply:
         """See `Desk.abort`."""
-        return (await self._ask("POST", f"v1/payments/{payment_id}/abort", AbortResource)).abort
+        headers = {KEY: secrets.token_hex(KEY_BYTES)}
+        return (await self._ask("POST", f"v1/payments/{payment_id}/abort", AbortResource, headers=headers)).abort
 
-    async def payments(self, before: str | None, limit: int) -> Sequence[PaymentResource]:
+    async def payments(self, before: str | None, limit: int, where: Filter = NOTHING) -> Sequence[PaymentResource]:
         """See `Desk.payments`."""
-        query = {"limit": str(limit)} | ({} if before is None else {"before": before})
+        query = {"limit": str(limit)} | ({} if before is None else {"before": before}) | query_of(where)
         return (await self._ask("GET", "v1/payments", PaymentsResource, params=query)).payments
 
     async def payment(self, payment_id: str) -> PaymentResource:
@@ -142,13 +149,14 @@ class RemoteDesk:
     async def resolve(self, payment_id: str, body: ResolveBody) -> PaymentResource:
         """See `Desk.resolve`."""
         json = body.model_dump(mode="json", exclude_none=True)
-        return await self._ask("POST", f"v1/payments/{payment_id}/resolve", PaymentResource, json=json)
+        path, headers = f"v1/payments/{payment_id}/resolve", {KEY: secrets.token_hex(KEY_BYTES)}
+        return await self._ask("POST", path, PaymentResource, json=json, headers=headers)
 
     # ------------------------------------------------------------ a payment, whatever the connection does
 
     async def _start(self, order: Order) -> PaymentResource:
         json = order.body.model_dump(mode="json", exclude_none=True)
-        headers = {"Idempotency-Key": order.key}
+        headers = {KEY: order.key}
         sent = False
         for pause in (*AGAIN_SECONDS, None):
             try:
@@ -221,6 +229,21 @@ async def _next_of(payment_id: str, stream: aiohttp.StreamReader) -> PaymentReso
             if payment.id == payment_id:
                 return payment
     raise EOFError
+
+
+def query_of(where: Filter) -> dict[str, str]:
+    """The filter as the native interface's query has it."""
+    asked = {
+        "kind": where.kind,
+        "stage": where.stage,
+        "terminal": where.terminal,
+        "door": where.door,
+        "order_id": where.order_id,
+        "since": None if where.since is None else where.since.isoformat(),
+        "until": None if where.until is None else where.until.isoformat(),
+        "search": where.text,
+    }
+    return {name: str(value) for name, value in asked.items() if value is not None}
 
 
 def _refusal(status: int, body: bytes, url: str) -> BridgeError:

@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
+from tillbridge.cli import simulate_mypos, simulate_touchscreen
 from tillbridge.cli.errors import Commands
+from tillbridge.cli.simulate_options import (
+    AllowFromOption,
+    ControlOption,
+    DelayOption,
+    LedgerOption,
+    NameOption,
+    ScenarioOption,
+    choice,
+)
 
 app = typer.Typer(
     name="simulate",
@@ -39,28 +49,8 @@ DialectOption = Annotated[
     Dialect | None,
     typer.Option("--dialect", help="Without it Concert V2, E and E+ alike.", show_default=False),
 ]
-ScenarioOption = Annotated[
-    str | None,
-    typer.Option(
-        "--scenario",
-        metavar="NAME",
-        help="What becomes of every payment, whatever its amount (docs/reference/scenarios.md).",
-        show_default=False,
-    ),
-]
-ControlOption = Annotated[
-    str | None,
-    typer.Option("--control", metavar="HOST:PORT", help="Where the HTTP control API listens.", show_default=False),
-]
-DelayOption = Annotated[
-    float,
-    typer.Option("--delay", metavar="SECONDS", min=0.0, max=600.0, help="How long a customer takes; 0 for at once."),
-]
-LedgerOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--ledger", metavar="FILE", help="The terminal's books, kept from one start to the next.", show_default=False
-    ),
+PersonalityOption = Annotated[
+    str | None, choice("--personality", "plain|desk5000|i2200|payxpert", "With --dialect v3: whose manner it has.")
 ]
 BaudOption = Annotated[
     int | None,
@@ -73,12 +63,6 @@ BaudOption = Annotated[
         show_default=False,
     ),
 ]
-NameOption = Annotated[str, typer.Option("--name", metavar="NAME", help="The terminal's name in the control API.")]
-
-
-@app.callback()
-def _simulate() -> None:
-    """With one wire alone, typer would leave its name out of the command; this keeps it there."""
 
 
 @app.command()
@@ -86,7 +70,9 @@ def concert(  # noqa: PLR0913  # each is an option of the command line
     *,
     pty: PtyOption = None,
     tcp: TcpOption = None,
+    allow_from: AllowFromOption = None,
     dialect: DialectOption = None,
+    personality: PersonalityOption = None,
     scenario: ScenarioOption = None,
     control: ControlOption = None,
     delay: DelayOption = 1.0,
@@ -100,8 +86,14 @@ def concert(  # noqa: PLR0913  # each is an option of the command line
     """
     # Only when it runs: --help answers at once.
     from tillbridge.cli.running import run  # noqa: PLC0415
-    from tillbridge.cli.simulating import Line, Simulation, play  # noqa: PLC0415
+    from tillbridge.cli.simulated_lines import ConcertLine  # noqa: PLC0415
+    from tillbridge.cli.simulating import Simulation, play  # noqa: PLC0415
 
-    line = Line.from_words(pty, tcp, None if dialect is None else dialect.value)
+    spoken = None if dialect is None else dialect.value
+    line = ConcertLine.from_words(pty, tcp, spoken, allow_from=tuple(allow_from or ()), personality=personality)
     simulation = Simulation(name, line, scenario=scenario, delay=delay, ledger=ledger, baud_rate=baud)
     run(play(simulation, control))
+
+
+app.command("touchscreen")(simulate_touchscreen.touchscreen)
+app.command("mypos")(simulate_mypos.mypos)

@@ -7,19 +7,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
 
 from pydantic import ValidationError
 
 from tillbridge.cli.addresses import host_and_port
 from tillbridge.cli.bodies import wrong_word
 from tillbridge.cli.errors import WrongWord
+from tillbridge.cli.simulated_lines import ConcertLine, Line
 from tillbridge.connector.interrupts import on_interrupt
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.protocols import registry
 from tillbridge.protocols.contract import Door
 from tillbridge.runtime.effects import Runtime
 from tillbridge.runtime.logging import Level, set_up_logging
+from tillbridge.transports.allow import on_loopback
 from tillbridge.transports.http import serve_asgi
 from tillbridge.virtual.behaviour import ScriptedBehaviour
 from tillbridge.virtual.control import Simulated, control_app
@@ -29,62 +30,13 @@ from tillbridge.virtual.scenarios import ALWAYS, Scenario, scenario
 from tillbridge.virtual.script import Step
 from tillbridge.virtual.terminal import VirtualTerminal
 
-V3: Final = "v3"
-LOOPBACK: Final = "127.0.0.1"
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """Where tills find the terminal, and what it speaks: either `pty`, or `tcp` as host and port.
-
-    `dialect` is "e", "e+" or "v3"; None takes both bodies of Concert V2.
-    """
-
-    pty: Path | None = None
-    tcp: tuple[str, int] | None = None
-    dialect: str | None = None
-
-    @classmethod
-    def from_words(cls, pty: Path | None, tcp: str | None, dialect: str | None) -> Self:
-        """The line that these options of the command line describe."""
-        if (pty is None) == (tcp is None):
-            raise WrongWord(Code.SETTINGS_INVALID, "give --pty LINK or --tcp HOST:PORT, one of them", place="--pty")
-        if pty is not None and sys.platform == "win32":
-            detail = "a pty needs Linux or macOS; here use --tcp, or a pair of virtual COM ports"
-            raise WrongWord(Code.SETTINGS_INVALID, detail, place="--pty")
-        return cls(pty, None if tcp is None else host_and_port(tcp, "--tcp"), dialect)
-
-    @property
-    def wire(self) -> str:
-        """The name of its door."""
-        return "concert-v3" if self.dialect == V3 else "concert-v2"
-
-    @property
-    def spoken(self) -> str:
-        """What it speaks, in words."""
-        return {None: "Concert V2, E and E+", "e": "Concert V2, E", "e+": "Concert V2, E+"}.get(
-            self.dialect, "Concert V3"
-        )
-
-    def settings(self) -> dict[str, Any]:
-        """The settings of its door."""
-        found: dict[str, Any] = {}
-        if self.pty is not None:
-            found["pty"] = self.pty
-        if self.tcp is not None:
-            address = {"host": self.tcp[0], "port": self.tcp[1]}
-            found |= address if self.dialect == V3 else {"tcp": address}
-        if self.dialect not in (None, V3):
-            found["dialect"] = self.dialect
-        return found
-
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
     """What to simulate. `delay` is how long a customer takes in seconds; `scenario` the name of one for all payments.
 
-    `ledger` is the file of the terminal's books, None forgets them with the program. `baud_rate` carries bytes as
-    slowly as a serial line of that rate.
+    `ledger` is the file of the terminal's books, None forgets them with the program. `baud_rate` carries the bytes of a
+    Concert line as slowly as a serial line of that rate.
     """
 
     name: str
@@ -105,7 +57,7 @@ class Simulator:
         if simulation.scenario is not None:
             self.terminal.script.set(Step(_scenario(simulation.scenario), ALWAYS))
         self._runtime = runtime
-        self._inner = _behind_a_slow_line(simulation.line, scratch) if simulation.baud_rate else simulation.line
+        self._inner = _behind(simulation, scratch)
         self._door = self._open_door()
         self._relayed = ""
 
@@ -132,6 +84,8 @@ class Simulator:
 
     async def _relay(self, baud_rate: int, on_ready: Callable[[], None]) -> None:
         line, inner, clock = self.simulation.line, self._inner, self._runtime.clock
+        if not (isinstance(line, ConcertLine) and isinstance(inner, ConcertLine)):
+            return
 
         def ready(address: str) -> None:
             first, self._relayed = not self._relayed, address
@@ -149,8 +103,8 @@ class Simulator:
         try:
             settings = maker.settings.model_validate(raw)
         except ValidationError as error:
-            place = "--pty" if self._inner.pty is not None else "--tcp"
-            raise wrong_word(error, maker.settings, raw, place) from None
+            wrong = error.errors(include_url=False, include_input=False)[0]["loc"]
+            raise wrong_word(error, maker.settings, raw, self._inner.option(wrong)) from None
         return maker.open(settings, self.terminal, self._runtime, behaviour=self.behaviour)
 
 
@@ -172,10 +126,17 @@ def _scenario(name: str) -> Scenario:
         raise WrongWord(Code.SETTINGS_INVALID, error.detail, place="--scenario") from None
 
 
-def _behind_a_slow_line(line: Line, scratch: Path) -> Line:
-    if line.pty is not None:
-        return Line(scratch / "door", None, line.dialect)
-    return Line(None, (LOOPBACK, 0), line.dialect)
+def _behind(simulation: Simulation, scratch: Path) -> Line:
+    """Where the door itself listens."""
+    line = simulation.line
+    if simulation.baud_rate is None:
+        return line
+    if not isinstance(line, ConcertLine):
+        raise WrongWord(Code.SETTINGS_INVALID, "only Concert goes over serial lines of a rate", place="--baud")
+    if line.tcp is not None and not on_loopback(line.tcp[0]):
+        # The slow line itself asks nobody who they are; only the door behind it could.
+        raise WrongWord(Code.SETTINGS_INVALID, "a line that is slowed down serves this computer alone", place="--baud")
+    return line.behind_a_slow_line(scratch)
 
 
 async def play(simulation: Simulation, control: str | None) -> None:

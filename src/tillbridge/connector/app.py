@@ -4,6 +4,7 @@ This is the composition: it knows everybody, and everybody else knows only what 
 """
 
 import asyncio
+import gc
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -11,12 +12,18 @@ from typing import Final
 
 import structlog
 
+from tillbridge.connector.api.references import references
 from tillbridge.connector.console.app import console_app
+from tillbridge.connector.console.site import Premises
+from tillbridge.connector.doors import Doors
+from tillbridge.connector.features import Features, open_features
 from tillbridge.connector.folder import DataFolder, owned
 from tillbridge.connector.host import Host
 from tillbridge.connector.interrupts import on_interrupt
+from tillbridge.connector.keybook import KeyBook
 from tillbridge.connector.settings import LOCAL, ConnectorSettings, ConsoleLog, ConsoleSettings, LogSettings
 from tillbridge.connector.whereabouts import noted
+from tillbridge.connector.wiretest.session import WireTester, open_tester
 from tillbridge.connector.wiring import open_door, set_up_terminals
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.engine.engine import Engine
@@ -29,6 +36,8 @@ from tillbridge.transports.http import BoundAddress, serve_asgi
 
 EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  # recognised here, not listened on
 """Hosts that mean every address of this computer; its own programs then use the loopback one."""
+
+THE_DOOR: Final = "the door "
 
 log = structlog.get_logger(__name__)
 
@@ -58,10 +67,17 @@ async def run_connector(
         setups = set_up_terminals(settings.terminals, runtime)
         async with open_engine(folder.path, setups, settings.engine, runtime) as engine:
             host = Host(engine, tell)
-            with on_interrupt(host.interrupt):
-                parts = _parts(settings, engine, host, folder, runtime)
-                with noted(folder.path):
-                    await _serve(parts, host, folder, on_ready, leave)
+            async with (
+                open_tester(folder.path, settings.terminals, engine, runtime) as tester,
+                open_features(
+                    settings.webhooks, settings.receipts, engine, folder.path, runtime, host.version
+                ) as features,
+            ):
+                host.attend(lambda: None if tester.line is None else tester.line.engine)
+                with on_interrupt(host.interrupt):
+                    parts = _parts(settings, _House(engine, host, folder, runtime), tester, features)
+                    with noted(folder.path):
+                        await _serve(parts, host, folder, on_ready, leave)
         folder.withdraw()
     host.raise_failure()
 
@@ -83,10 +99,14 @@ def _start_logging(settings: LogSettings, folder: DataFolder) -> None:
 @dataclass(frozen=True, slots=True)
 class _Parts:
     console: "_Console"
-    doors: dict[str, Door]
+    doors: Doors
+    features: Features
 
     def all(self) -> list[tuple[str, Door]]:
-        return [("the console", self.console), *((f"the door {name}", door) for name, door in self.doors.items())]
+        return [
+            ("the console", self.console),
+            *((f"{THE_DOOR}{name}", one) for name, one in self.doors.at_work.items()),
+        ]
 
 
 class _Console:
@@ -106,10 +126,27 @@ class _Console:
         await serve_asgi(self._app, self._settings.host, self._settings.port, listening)
 
 
-def _parts(settings: ConnectorSettings, engine: Engine, host: Host, folder: DataFolder, runtime: Runtime) -> _Parts:
-    app = console_app(engine, host, key=folder.api_key(), settings=settings.console, runtime=runtime)
-    doors = {door.name: open_door(door, engine, runtime, host) for door in settings.doors}
-    return _Parts(_Console(app, settings.console), doors)
+@dataclass(frozen=True, slots=True)
+class _House:
+    engine: Engine
+    host: Host
+    folder: DataFolder
+    runtime: Runtime
+
+
+def _parts(settings: ConnectorSettings, house: _House, tester: WireTester, features: Features) -> _Parts:
+    at_work = {door.name: open_door(door, house.engine, house.runtime, house.host) for door in settings.doors}
+    doors = Doors(settings.doors, at_work)
+    app = console_app(
+        house.engine,
+        house.host,
+        key=house.folder.api_key(),
+        settings=settings.console,
+        runtime=house.runtime,
+        premises=Premises(doors, tester, features, references),
+        named_keys=KeyBook(house.folder),
+    )
+    return _Parts(_Console(app, settings.console), doors, features)
 
 
 async def _serve(
@@ -123,12 +160,18 @@ async def _serve(
 
     def ready(name: str) -> None:
         waiting.discard(name)
+        parts.doors.listens(name.removeprefix(THE_DOOR))
         if not waiting:
+            # What is loaded by now stays until the end: looking through it for what could be let go held up every
+            # payment that ran at that moment, by fifty milliseconds and more.
+            gc.collect()
+            gc.freeze()
             folder.announce(parts.console.address)
-            on_ready(Addresses(parts.console.address, {name: door.address for name, door in parts.doors.items()}))
+            on_ready(Addresses(parts.console.address, {name: one.address for name, one in parts.doors.at_work.items()}))
 
     async with asyncio.TaskGroup() as group:
         jobs = [group.create_task(_keep(name, part, host, ready)) for name, part in parts.all()]
+        jobs.append(group.create_task(parts.features.tell()))
         if leave is not None:
             jobs.append(group.create_task(_leave_after(leave, host)))
         await host.until_stop()

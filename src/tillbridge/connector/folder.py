@@ -60,17 +60,17 @@ class DataFolder:
         if found is not None:
             return found
         key = secrets.token_urlsafe(KEY_BYTES)
-        self._write(KEY_FILE, key + "\n")
+        self.write(KEY_FILE, key + "\n")
         return key
 
     def known_key(self) -> str | None:
         """The key, if there is one already."""
-        text = self._read(KEY_FILE)
+        text = self.read(KEY_FILE)
         return text.strip() or None if text is not None else None
 
     def announce(self, url: str) -> None:
         """Writes down where this process is reached, once it is."""
-        self._write(ADDRESS_FILE, json.dumps({"url": url, "pid": os.getpid()}) + "\n")
+        self.write(ADDRESS_FILE, json.dumps({"url": url, "pid": os.getpid()}) + "\n")
 
     def withdraw(self) -> None:
         """Takes the address back; it is no error if there is none."""
@@ -79,7 +79,7 @@ class DataFolder:
 
     def address(self) -> Address | None:
         """Where the connector of this folder is reached, as far as it has said so."""
-        text = self._read(ADDRESS_FILE)
+        text = self.read(ADDRESS_FILE)
         try:
             match json.loads(text or "null"):
                 case {"url": str(url), "pid": int(pid)}:
@@ -89,17 +89,18 @@ class DataFolder:
         except ValueError:
             return None
 
-    def _read(self, name: str) -> str | None:
+    def read(self, name: str, most: int = LARGEST_FILE) -> str | None:
+        """At most the first `most` bytes of a file here, as text; None where there is none."""
         path = self.path / name
         try:
             with path.open("rb") as file:
-                return file.read(LARGEST_FILE).decode("utf-8", errors="replace")
+                return file.read(most).decode("utf-8", errors="replace")
         except FileNotFoundError:
             return None
         except OSError as error:
             raise _unusable(path, f"it cannot be read: {error.strerror}") from None
 
-    def _write(self, name: str, text: str) -> None:
+    def write(self, name: str, text: str) -> None:
         """Whole or not at all, and never readable by anybody else, not even for a moment."""
         path = self.path / name
         try:

@@ -28,6 +28,11 @@ class Host:
         self._hurried = asyncio.Event()
         self._signalled = False
         self._failure: BaseException | None = None
+        self._beside: Callable[[], Engine | None] = lambda: None
+
+    def attend(self, beside: Callable[[], Engine | None]) -> None:
+        """Minds the payments of another engine as well, while there is one: that of a terminal under test."""
+        self._beside = beside
 
     @property
     def version(self) -> str:
@@ -36,19 +41,19 @@ class Host:
 
     def busy(self) -> bool:
         """See `HostControl.busy`."""
-        return self._engine.busy
+        return any(engine.busy for engine in self._engines())
 
     def stop(self) -> bool:
         """See `HostControl.stop`."""
-        if self._engine.busy:
+        if self.busy():
             return False
-        self._engine.refuse_new()
-        self._asked.set()
+        self.leave()
         return True
 
     def leave(self) -> None:
         """Refuses new payments from now on and stops once the running ones are over."""
-        self._engine.refuse_new()
+        for engine in self._engines():
+            engine.refuse_new()
         self._asked.set()
 
     def interrupt(self) -> None:
@@ -76,12 +81,13 @@ class Host:
         running = await self._running()
         if running:
             self._announce(running)
-            await self._wait_for(running)
+            await self._wait_until_over()
         left = await self._running()
         if left:
             log.error("stopped_in_the_middle", payments=[payment.id for payment in left])
             self._tell(f"Stopped while {_words(left)} was running: it is in doubt, and asked about at the next start.")
-            self._engine.stop_waiting()
+            for engine in self._engines():
+                engine.stop_waiting()
 
     def raise_failure(self) -> None:
         """Raises what a part of the connector died of."""
@@ -95,8 +101,12 @@ class Host:
                     Code.INTERNAL, f"a part of it died: {type(self._failure).__name__}"
                 ) from self._failure
 
+    def _engines(self) -> list[Engine]:
+        beside = self._beside()
+        return [self._engine] if beside is None else [self._engine, beside]
+
     async def _running(self) -> list[Payment]:
-        occupants = [status.occupied_by for status in await self._engine.terminals()]
+        occupants = [status.occupied_by for engine in self._engines() for status in await engine.terminals()]
         return [payment for payment in occupants if payment is not None and payment.running]
 
     def _announce(self, running: list[Payment]) -> None:
@@ -106,17 +116,19 @@ class Host:
             " Ask a second time to stop at once; it is then not known whether the money was taken."
         )
 
-    async def _wait_for(self, running: list[Payment]) -> None:
+    async def _wait_until_over(self) -> None:
         async with asyncio.TaskGroup() as group:
-            over = group.create_task(self._over(running))
+            over = group.create_task(self._over())
             hurried = group.create_task(self._hurried.wait())
             await asyncio.wait({over, hurried}, timeout=LAST_PAYMENT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             over.cancel()
             hurried.cancel()
 
-    async def _over(self, running: list[Payment]) -> None:
-        for payment in running:
-            await self._engine.wait(payment.id, LAST_PAYMENT_SECONDS)
+    async def _over(self) -> None:
+        for engine in self._engines():
+            for status in await engine.terminals():
+                if status.occupied_by is not None:
+                    await engine.wait(status.occupied_by.id, LAST_PAYMENT_SECONDS)
 
 
 def _words(payments: list[Payment]) -> str:

@@ -10,9 +10,11 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tillbridge.connector.receipts.settings import ReceiptSettings
 from tillbridge.domain.cashier_texts import Language
 from tillbridge.engine.rules import EngineSettings
 from tillbridge.runtime.logging import Level
+from tillbridge.upstream.addresses import WebhookSettings
 
 MOST_TERMINALS: Final = 200
 """More than any shop has at one computer, and few enough to ask each for a sign of life every minute."""
@@ -101,6 +103,8 @@ class SettingsFile(Section):
     console: ConsoleSettings = ConsoleSettings()
     engine: EngineSettings = EngineSettings()
     log: LogSettings = LogSettings()
+    webhooks: WebhookSettings = WebhookSettings()
+    receipts: ReceiptSettings = ReceiptSettings()
     terminals: list[TerminalEntry] = Field(min_length=1, max_length=MOST_TERMINALS)
     doors: list[DoorEntry] = Field(default_factory=list, max_length=MOST_DOORS)
 
@@ -122,5 +126,7 @@ class ConnectorSettings:
     console: ConsoleSettings
     engine: EngineSettings
     log: LogSettings
+    webhooks: WebhookSettings
+    receipts: ReceiptSettings
     terminals: tuple[Configured, ...]
     doors: tuple[Configured, ...]

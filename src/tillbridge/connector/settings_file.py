@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from tillbridge.connector.problems import in_file, problems_of, unknown_name
+from tillbridge.connector.reaching import listening
 from tillbridge.connector.secret_values import NoSecret, resolve_secret, secret_places
 from tillbridge.connector.settings import Configured, ConnectorSettings, SettingsFile
 from tillbridge.connector.yaml_file import Document, Key, Problem, Unreadable, read_document, show
@@ -18,6 +19,9 @@ M = TypeVar("M", bound=BaseModel)
 
 MOST_PROBLEMS: Final = 20
 """So many are shown at once; who has more than that has one mistake with many faces."""
+
+ANY_PORT: Final = 0
+"""The system chooses one, and never one that is taken."""
 
 AS_TEXT: Final = frozenset({"string_type", "literal_error", "enum"})
 """What pydantic says when a text was wanted: `register: 12` and `version: 3.2` are then taken as they were written."""
@@ -67,7 +71,16 @@ class _Reader:
             return None
         self._check_together(file, terminals, doors)
         data = self._folder / file.data.expanduser()
-        return ConnectorSettings(data.resolve(), file.console, file.engine, file.log, tuple(terminals), tuple(doors))
+        return ConnectorSettings(
+            data=data.resolve(),
+            console=file.console,
+            engine=file.engine,
+            log=file.log,
+            webhooks=file.webhooks,
+            receipts=file.receipts,
+            terminals=tuple(terminals),
+            doors=tuple(doors),
+        )
 
     # ------------------------------------------------------------ one model
 
@@ -145,16 +158,26 @@ class _Reader:
             for index, name in enumerate(found):
                 if name in found[:index]:
                     self._note((section, index, "name"), f"the name {name!r} is already taken")
-        taken: dict[object, str] = {file.console.port: "the console"}
+        for index, route in enumerate(file.engine.routes):
+            if route.terminal not in names:
+                said = f"there is no terminal {route.terminal!r}; {unknown_name(route.terminal, names)}"
+                self._note(("engine", "routes", index, "terminal"), said)
+        taken: dict[int, str] = {file.console.port: "the console"}
         for index, door in enumerate(doors):
             key: Key = ("doors", index, "settings")
             terminal = getattr(door.settings, "terminal", None)
             if terminal is not None and terminal not in names:
                 self._note((*key, "terminal"), f"there is no terminal {terminal!r}; {unknown_name(terminal, names)}")
-            port = getattr(door.settings, "port", None)
-            if isinstance(port, int) and port in taken:
-                self._note((*key, "port"), f"port {port} is already that of {taken[port]}")
-            taken.setdefault(port, f"the door {door.name!r}")
+            self._check_port(door, key, taken)
+
+    def _check_port(self, door: Configured, key: Key, taken: dict[int, str]) -> None:
+        listens = listening(door.settings)
+        if listens is None or listens.port == ANY_PORT:
+            return
+        if listens.port in taken:
+            place = (*key, "tcp", "port") if getattr(door.settings, "tcp", None) is not None else (*key, "port")
+            self._note(place, f"port {listens.port} is already that of {taken[listens.port]}")
+        taken.setdefault(listens.port, f"the door {door.name!r}")
 
     # ------------------------------------------------------------ places
 

@@ -14,7 +14,12 @@ from tillbridge.domain.errors import BridgeError, Code
 
 V2: Final = "counter"
 V3: Final = "counter-v3"
+TOUCH: Final = "touch"
+MYPOS: Final = "mypos"
 """The demo's terminals; the connector and the virtual terminals' control know them by the same names."""
+
+TERMINALS: Final = (V2, V3, TOUCH, MYPOS)
+CURRENCY: Final = "EUR"
 
 LOGIN: Final = "log"
 PASSWORD: Final = "pwd"  # noqa: S105  # the password of a demo on this computer alone, printed in every guide
@@ -22,6 +27,14 @@ HIPAY_PORT: Final = 8080
 HIPAY_V3_PORT: Final = 8081
 V2_PORT: Final = 18887
 V3_PORT: Final = 18888
+TOUCH_PORT: Final = 13350
+MYPOS_PORT: Final = 11042
+V3_DOOR_PORT: Final = 28888
+TOUCH_DOOR_PORT: Final = 23350
+MYPOS_DOOR_PORT: Final = 21042
+V2_DOOR_PORT: Final = 28887
+"""The wires' own ports 33350 and 51042 lie where Linux takes ports for outgoing connections."""
+
 CONTROL_PORT: Final = 8680
 HIGHEST_PORT: Final = 65535
 
@@ -31,6 +44,7 @@ PTYS: Final = sys.platform != "win32"
 SETTINGS_FILE: Final = "demo.yml"
 REQUEST_FILE: Final = "request.json"
 LINE_LINK: Final = "concert-v2"
+TILL_LINK: Final = "till-concert-v2"
 LEDGERS: Final = "virtual-terminals"
 
 
@@ -68,6 +82,29 @@ class Plan:
         return V3_PORT + self.offset
 
     @property
+    def touch_port(self) -> int:
+        """The virtual touch-screen terminal."""
+        return TOUCH_PORT + self.offset
+
+    @property
+    def mypos_port(self) -> int:
+        """The virtual terminal of the XML wire."""
+        return MYPOS_PORT + self.offset
+
+    @property
+    def till_line(self) -> Path:
+        """The link to the pty on which a Concert V2 till finds its terminal."""
+        return self.folder / TILL_LINK
+
+    @property
+    def door_ports(self) -> dict[str, int]:
+        """The doors that speak a terminal's language, by that language."""
+        ports = {"concert-v3": V3_DOOR_PORT, "touchscreen": TOUCH_DOOR_PORT, "mypos-xml": MYPOS_DOOR_PORT}
+        if not PTYS:
+            ports["concert-v2"] = V2_DOOR_PORT
+        return {door: port + self.offset for door, port in ports.items()}
+
+    @property
     def control_port(self) -> int:
         """Where a person plays the customer and the mishaps."""
         return CONTROL_PORT + self.offset
@@ -103,19 +140,32 @@ class Plan:
         self.request.write_bytes(example.read_bytes())
 
     def _usual_ports(self) -> list[tuple[int, str]]:
-        v2 = [] if PTYS else [(V2_PORT, "the virtual Concert V2 terminal")]
+        v2 = [] if PTYS else [(V2_PORT, "the virtual Concert V2 terminal"), (V2_DOOR_PORT, "the Concert V2 door")]
         return [
             (CONSOLE_PORT, "the console"),
             (HIPAY_PORT, f"the HiPay door for {V2}"),
             (HIPAY_V3_PORT, f"the HiPay door for {V3}"),
             *v2,
             (V3_PORT, "the virtual Concert V3 terminal"),
+            (TOUCH_PORT, "the virtual touch-screen terminal"),
+            (MYPOS_PORT, "the virtual myPOS terminal"),
+            (V3_DOOR_PORT, "the Concert V3 door"),
+            (TOUCH_DOOR_PORT, "the touch-screen door"),
+            (MYPOS_DOOR_PORT, "the myPOS door"),
             (CONTROL_PORT, "the control of the virtual terminals"),
         ]
 
     def _connector(self) -> dict[str, Any]:
         v2 = {"serial": {"port": str(self.line)}} if PTYS else {"tcp": {"host": LOCAL, "port": self.v2_port}}
-        v3 = {"host": LOCAL, "port": self.v3_port}
+        v3 = {"host": LOCAL, "port": self.v3_port, "cancel": True}
+        touch = {"host": LOCAL, "port": self.touch_port, "currencies": [CURRENCY]}
+        mypos = {
+            "host": LOCAL,
+            "port": self.mypos_port,
+            "currency": CURRENCY,
+            "refund_enabled": True,
+            "preauth_enabled": True,
+        }
         return {
             "data": str(self.folder),
             "console": {"port": self.console_port},
@@ -123,11 +173,28 @@ class Plan:
             "terminals": [
                 {"name": V2, "driver": "concert-v2", "settings": v2},
                 {"name": V3, "driver": "concert-v3", "settings": v3},
+                {"name": TOUCH, "driver": "touchscreen", "settings": touch},
+                {"name": MYPOS, "driver": "mypos-xml", "settings": mypos},
             ],
-            "doors": [self._door(terminal, port) for terminal, port in self.hipay_ports.items()],
+            "doors": [
+                *(self._hipay(terminal, port) for terminal, port in self.hipay_ports.items()),
+                *self._wire_doors(),
+            ],
         }
 
-    def _door(self, terminal: str, port: int) -> dict[str, Any]:
+    def _wire_doors(self) -> Iterator[dict[str, Any]]:
+        """Each leads to a terminal of another wire: that is what the bridge is for."""
+        ports = self.door_ports
+        v2 = {"pty": str(self.till_line)} if PTYS else {"tcp": {"port": ports["concert-v2"]}}
+        yield {"name": "till-concert-v2", "door": "concert-v2", "settings": {**v2, "terminal": V3}}
+        v3 = {"port": ports["concert-v3"], "terminal": V2}
+        yield {"name": "till-concert-v3", "door": "concert-v3", "settings": v3}
+        touch = {"port": ports["touchscreen"], "terminal": MYPOS}
+        yield {"name": "till-touchscreen", "door": "touchscreen", "settings": touch}
+        mypos = {"port": ports["mypos-xml"], "terminal": TOUCH, "currency": CURRENCY}
+        yield {"name": "till-mypos-xml", "door": "mypos-xml", "settings": mypos}
+
+    def _hipay(self, terminal: str, port: int) -> dict[str, Any]:
         settings = {
             "port": port,
             "terminal": terminal,

@@ -10,7 +10,7 @@ from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
 from tillbridge.connector.settings import LOCAL
-from tillbridge.demo.plan import PTYS, V2, V3, Plan
+from tillbridge.demo.plan import CURRENCY, MYPOS, PTYS, TOUCH, V2, V3, Plan
 from tillbridge.protocols import registry
 from tillbridge.protocols.contract import Door
 from tillbridge.runtime.effects import Runtime
@@ -29,8 +29,10 @@ async def virtual_terminals(plan: Plan, runtime: Runtime) -> AsyncIterator[Mappi
     lines: dict[str, dict[str, Any]] = {
         V2: {"pty": plan.line} if PTYS else {"tcp": {"host": LOCAL, "port": plan.v2_port}},
         V3: {"host": LOCAL, "port": plan.v3_port},
+        TOUCH: {"host": LOCAL, "port": plan.touch_port},
+        MYPOS: {"host": LOCAL, "port": plan.mypos_port, "currency": CURRENCY},
     }
-    doors = {V2: "concert-v2", V3: "concert-v3"}
+    doors = {V2: "concert-v2", V3: "concert-v3", TOUCH: "touchscreen", MYPOS: "mypos-xml"}
     with ExitStack() as books:
         terminals = {name: VirtualTerminal(name, runtime, _ledger(plan, name, books), plan.delay) for name in lines}
         simulated = {name: Simulated(terminal, ScriptedBehaviour(terminal)) for name, terminal in terminals.items()}

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tillbridge.demo.check import MINOR, Result
-from tillbridge.demo.plan import LOGIN, PASSWORD, PTYS, V2, V3, Plan
+from tillbridge.demo.plan import LOGIN, MYPOS, PASSWORD, PTYS, TOUCH, V2, V3, Plan
 
 
 def quoted(path: object) -> str:
@@ -27,12 +27,25 @@ def what_runs_where(plan: Plan, seconds: float) -> Table:
         ("login of the HiPay doors", f"{LOGIN} / {PASSWORD} (HTTP Basic)"),
         (f"virtual Concert V2 terminal, {V2}", v2),
         (f"virtual Concert V3 terminal, {V3}", f"127.0.0.1:{plan.v3_port}"),
+        (f"virtual touch-screen terminal, {TOUCH}", f"127.0.0.1:{plan.touch_port}"),
+        (f"virtual myPOS terminal, {MYPOS}", f"127.0.0.1:{plan.mypos_port}"),
+        *_doors(plan),
         ("control of the virtual terminals", f"http://localhost:{plan.control_port}"),
         ("settings, journal, log, ledgers", str(plan.folder)),
     ]
     for what, where in rows:
         table.add_row(what, Text(where))
     return table
+
+
+def _doors(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Where a till finds the doors that speak a terminal's language, and which terminal is behind each."""
+    ports = plan.door_ports
+    v2 = str(plan.till_line) if PTYS else f"127.0.0.1:{ports['concert-v2']}"
+    yield f"Concert V2 door, pays on {V3}", v2
+    yield f"Concert V3 door, pays on {V2}", f"127.0.0.1:{ports['concert-v3']}"
+    yield f"touch-screen door, pays on {MYPOS}", f"127.0.0.1:{ports['touchscreen']}"
+    yield f"myPOS door, pays on {TOUCH}", f"127.0.0.1:{ports['mypos-xml']}"
 
 
 def tries(plan: Plan, command: str) -> Iterator[str]:

@@ -8,34 +8,64 @@ from typing import Final
 import pytest
 
 from tillbridge.connector import console
+from tillbridge.connector.console import receipts
 from tillbridge.connector.console.language import CATALOGUES
 from tillbridge.connector.console.pages import NOTICES
+from tillbridge.connector.console.spreadsheet import COLUMNS
+from tillbridge.connector.console.tester import KNOWN
+from tillbridge.connector.console.till_form import AT_TILL
+from tillbridge.connector.console.undelivered import ANSWERS
+from tillbridge.connector.wiretest.acceptance import Mark, Step
 from tillbridge.domain.card import EntryMode
 from tillbridge.domain.cashier_texts import Language
 from tillbridge.domain.operation import Kind, Progress, Stage
+from tillbridge.domain.outcome import Side
+from tillbridge.domain.receipt import Copy
 from tillbridge.engine.journal.records import EventType
 from tillbridge.engine.states import Cause
+from tillbridge.protocols.contract import AbortSupport, Recovery
+from tillbridge.transports.tap import Direction
 
 FOLDER: Final = Path(console.__path__[0])
 ENGLISH: Final = CATALOGUES[Language.EN].texts
 KEY: Final = re.compile(r"""["']([a-z_]+(?:\.[a-z_]+)+)["']""")
-NO_KEYS: Final = {"http.response.start", "tillbridge.connector.console"}
+NO_KEYS: Final = {"http.response.start", "tillbridge.connector.console", "acceptance.json", *KNOWN}
+SAME: Final = {
+    *("live.on", "column.terminal", "fact.terminal", "terminals.heading", "entry.contact", "terminal.why.busy"),
+    *("csv.terminal", "nav.terminals", "reconciliation.ours", "reconciliation.theirs"),
+}
 TERMINALS: Final = ("free", "busy_itself", "silent", "unreachable", "unknown")
 SETTLING: Final = ("title", "lead", "recorded", "till", "confirm")
-SAID_OTHERWISE: Final = {EventType.PROGRESS, EventType.OUTCOME, EventType.RESOLVED}
+SAID_OTHERWISE: Final = {EventType.PROGRESS, EventType.OUTCOME, EventType.RESOLVED, EventType.SIGNATURE}
+ACCEPTANCE: Final = {f"step.{step}{part}" for step in Step for part in ("", ".do", ".ask")}
+UNDELIVERED: Final = ("", ".means", ".title", ".lead")
 MADE_UP: Final = {
     *(f"kind.{kind}" for kind in Kind),
     *(f"stage.{stage}" for stage in Stage),
     *(f"progress.{progress}" for progress in Progress),
     *(f"cause.{cause}" for cause in Cause),
     *(f"entry.{mode}" for mode in EntryMode),
-    *(f"notice.{notice}" for notice in NOTICES),
+    *(f"notice.{notice}" for notice in NOTICES | receipts.NOTICES | {"moved"}),
+    *(f"receipt.copy.{copy}" for copy in Copy),
     *(f"terminal.{why}{state}" for why in ("", "why.") for state in TERMINALS),
     *(f"settle.{part}.{answer}" for part in SETTLING for answer in ("taken", "not_taken")),
     *(f"error.{kind}{text}" for kind in ("unknown", "form", "refused", "journal", "fault") for text in ("", ".text")),
     *(f"error.{field}" for field in ("by", "reason")),
     *(f"event.{event}" for event in EventType if event not in SAID_OTHERWISE),
+    *(f"event.{judged}_{answer}" for judged in ("signature", "unsigned") for answer in ("accepted", "refused")),
+    *(f"nav.{name}" for name in ("overview", "till", "payments", "reconciliation", "doors", "terminals", "tester")),
+    *(f"till.{part}.{kind}" for part in ("title", "go") for kind in AT_TILL),
+    *(f"abort.{support}" for support in AbortSupport),
+    *(f"recovery.{recovery}" for recovery in Recovery),
+    *(f"side.{side}" for side in Side),
+    *(f"csv.{column}" for column in COLUMNS),
+    *(f"undelivered.{answer}{part}" for answer in ANSWERS for part in UNDELIVERED),
+    *(f"mark.{mark}" for mark in Mark),
+    *(f"tester.{direction}" for direction in Direction),
+    *ACCEPTANCE,
     "warning.online_authorization_left_to_terminal",
+    "yes",
+    "no",
 }
 """Keys that the code puts together."""
 
@@ -71,8 +101,7 @@ def test_whatever_the_pages_say_has_a_text_and_no_text_is_left_over() -> None:
 @pytest.mark.parametrize("language", [language for language in Language if language is not Language.EN])
 def test_nothing_was_left_in_english(language: Language) -> None:
     same = {key for key, text in CATALOGUES[language].texts.items() if text == ENGLISH[key]}
-    shared = {"live.on", "column.terminal", "fact.terminal", "terminals.heading", "entry.contact", "terminal.why.busy"}
-    assert {key for key in same if not key.startswith("format.")} <= shared
+    assert {key for key in same if not key.startswith("format.")} <= SAME
 
 
 def test_a_field_is_filled_in_and_a_missing_key_is_an_error() -> None:

@@ -5,10 +5,13 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from tillbridge.connector.api.resources import ProblemResource
+from tillbridge.connector.api.resources import ProblemResource, StreamedResource
 
 _FRAMEWORK_ERROR: Final = "HTTPValidationError"
 """What the framework would answer to a wrong request; here that is a problem like every other."""
+
+_NOT_AN_ANSWER: Final = (ProblemResource, StreamedResource)
+"""Shapes that no route has as its model: errors, and what comes in the stream of events."""
 
 REFERENCE: Final = "#/components/schemas/{model}"
 
@@ -25,9 +28,10 @@ def describe(app: FastAPI) -> dict[str, Any]:
     schemas = document["components"]["schemas"]
     for name in (_FRAMEWORK_ERROR, "ValidationError"):
         schemas.pop(name, None)
-    problem = ProblemResource.model_json_schema(ref_template=REFERENCE)
-    schemas.update(problem.pop("$defs", {}))
-    schemas[ProblemResource.__name__] = problem
+    for shape in _NOT_AN_ANSWER:
+        described = shape.model_json_schema(mode="serialization", ref_template=REFERENCE)
+        schemas.update(described.pop("$defs", {}))
+        schemas[shape.__name__] = described
     for operations in document["paths"].values():
         for operation in operations.values():
             operation["responses"] = {

@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 Handler = Callable[[Request, Exception], Coroutine[Any, Any, Response]]
 
-ABOUT_THE_PAYMENT: Final = frozenset({Code.STILL_RUNNING, Code.ALREADY_CLOSED})
+ABOUT_THE_PAYMENT: Final = frozenset({Code.STILL_RUNNING, Code.ALREADY_CLOSED, Code.NOTHING_TO_SIGN})
 """Errors that say how an earlier payment stands: there `money_moved` is that payment's, not the refused request's."""
 
 ALWAYS: Final = (
@@ -32,6 +32,7 @@ ALWAYS: Final = (
     Code.RATE_LIMITED,
     Code.HOST_NOT_ALLOWED,
     Code.ORIGIN_NOT_ALLOWED,
+    Code.FIELD_INVALID,
     Code.BODY_TOO_LARGE,
     Code.INTERNAL,
 )
@@ -97,7 +98,7 @@ def handlers(engine: Engine, runtime: Runtime) -> dict[int | type[Exception], Ha
 def documented(*codes: Code) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route for OpenAPI: these errors, by their status; `x-codes` names them."""
     by_status: dict[int, list[Code]] = {}
-    for code in codes:
+    for code in dict.fromkeys(codes):
         by_status.setdefault(BridgeError(code).entry.status, []).append(code)
     schema = {"$ref": f"#/components/schemas/{ProblemResource.__name__}"}
     return {

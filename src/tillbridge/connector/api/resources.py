@@ -1,28 +1,16 @@
 """What the native interface gives out. The shapes are promises: fields are added, never renamed or removed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal, assert_never
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from tillbridge.domain.card import CardUse, EntryMode
-from tillbridge.domain.money import Money
+from tillbridge.connector.api.outcome_resources import AmountResource, OutcomeResource, outcome_resource
+from tillbridge.connector.api.outcome_resources import Resource as Resource  # noqa: PLC0414  # the base of all shapes
 from tillbridge.domain.operation import Kind, Progress, Stage
-from tillbridge.domain.outcome import (
-    Aborted,
-    AbortedBy,
-    Approved,
-    Declined,
-    DeclineReason,
-    DoubtReason,
-    InDoubt,
-    MoneyMoved,
-    NotStarted,
-    NotStartedReason,
-    Outcome,
-)
-from tillbridge.engine.journal.records import Event, EventType
+from tillbridge.domain.outcome import MoneyMoved
+from tillbridge.engine.journal.records import Change, Event, EventType
 from tillbridge.protocols.contract import (
     AbortReply,
     AbortSupport,
@@ -31,121 +19,17 @@ from tillbridge.protocols.contract import (
     Payment,
     Recovery,
     TerminalStatus,
+    Totals,
 )
-
-
-class Resource(BaseModel):
-    """A part of an answer."""
-
-    model_config = ConfigDict(frozen=True)
-
-
-class AmountResource(Resource):
-    """An amount: `minor` units for programs, `major` for people ("12.50")."""
-
-    minor: int
-    currency: str
-    major: str
-
-    @classmethod
-    def of(cls, money: Money) -> "AmountResource":
-        """This amount."""
-        return cls(minor=money.minor, currency=money.currency.code, major=money.major())
-
-
-class CardResource(Resource):
-    """The card as far as it may be remembered: never more than six and four digits of its number."""
-
-    masked_pan: str | None
-    entry_mode: EntryMode | None
-    application: str | None
-    aid: str | None
-
-    @classmethod
-    def of(cls, card: CardUse) -> "CardResource":
-        """This card."""
-        return cls(masked_pan=card.masked_pan, entry_mode=card.entry_mode, application=card.application, aid=card.aid)
-
-
-class ApprovedResource(Resource):
-    """The terminal says that the money moved."""
-
-    type: Literal["approved"] = "approved"
-    amount: AmountResource
-    card: CardResource | None
-    authorization_code: str | None
-    contract: str | None
-    ticket: str | None
-
-
-class DeclinedResource(Resource):
-    """The terminal, or a named person, says that no money was taken."""
-
-    type: Literal["declined"] = "declined"
-    reason: DeclineReason
-    wire_reason: str | None
-    ticket: str | None
-
-
-class AbortedResource(Resource):
-    """Somebody stopped it before money moved."""
-
-    type: Literal["aborted"] = "aborted"
-    by: AbortedBy
-    wire_reason: str | None
-    ticket: str | None
-
-
-class NotStartedResource(Resource):
-    """The terminal never worked on it."""
-
-    type: Literal["not_started"] = "not_started"
-    reason: NotStartedReason
-    detail: str
-
-
-class InDoubtResource(Resource):
-    """Nobody can say yet whether money moved. This is no decline: look at the terminal before anything is repeated."""
-
-    type: Literal["in_doubt"] = "in_doubt"
-    reason: DoubtReason
-    detail: str
-
-
-OutcomeResource = Annotated[
-    ApprovedResource | DeclinedResource | AbortedResource | NotStartedResource | InDoubtResource,
-    Field(discriminator="type"),
-]
-
-
-def outcome_resource(outcome: Outcome) -> OutcomeResource:
-    """This outcome."""
-    match outcome:
-        case Approved():
-            return ApprovedResource(
-                amount=AmountResource.of(outcome.amount),
-                card=None if outcome.card is None else CardResource.of(outcome.card),
-                authorization_code=outcome.authorization_code,
-                contract=outcome.contract,
-                ticket=outcome.ticket,
-            )
-        case Declined():
-            return DeclinedResource(reason=outcome.reason, wire_reason=outcome.wire_reason, ticket=outcome.ticket)
-        case Aborted():
-            return AbortedResource(by=outcome.by, wire_reason=outcome.wire_reason, ticket=outcome.ticket)
-        case NotStarted():
-            return NotStartedResource(reason=outcome.reason, detail=outcome.detail)
-        case InDoubt():
-            return InDoubtResource(reason=outcome.reason, detail=outcome.detail)
-        case _:
-            assert_never(outcome)
+from tillbridge.protocols.moving import Place
 
 
 class PaymentResource(Resource):
     """A payment as it stands. `outcome` is null while it runs; `progress` is null when it does not.
 
     `money_moved` is the whole answer for a till in a hurry: yes, no, or unknown. `replayed` says that this request
-    met an earlier payment and nothing new was done.
+    met an earlier payment and nothing new was done. `parent` is the payment that it goes back to, `caller` is who asked
+    for it: `native:` and the name of the key, or a till behind another door.
     """
 
     id: str
@@ -157,7 +41,10 @@ class PaymentResource(Resource):
     amount: AmountResource | None
     terminal: str
     door: str
+    caller: str
+    register_number: str = Field(alias="register")
     order_id: str | None
+    parent: str | None
     accepted_at: datetime
     closed_at: datetime | None
     warnings: tuple[str, ...]
@@ -166,21 +53,82 @@ class PaymentResource(Resource):
     @classmethod
     def of(cls, payment: Payment) -> "PaymentResource":
         """This payment."""
+        return cls(**_fields(payment))
+
+
+def _fields(payment: Payment) -> dict[str, Any]:
+    return {
+        "id": payment.id,
+        "kind": payment.kind,
+        "stage": payment.stage,
+        "progress": payment.progress,
+        "outcome": None if payment.outcome is None else outcome_resource(payment.outcome),
+        "money_moved": payment.money_moved,
+        "amount": None if payment.amount is None else AmountResource.of(payment.amount),
+        "terminal": payment.terminal,
+        "door": payment.door,
+        "caller": payment.caller,
+        "register": payment.register,
+        "order_id": payment.order_id,
+        "parent": payment.parent,
+        "accepted_at": payment.accepted_at,
+        "closed_at": payment.closed_at,
+        "warnings": payment.warnings,
+        "replayed": payment.replayed,
+    }
+
+
+class ChangeResource(Resource):
+    """Why a payment is told: the line of the journal with this number says that this happened."""
+
+    seq: int
+    type: EventType
+    at: datetime
+
+
+class StreamedResource(PaymentResource):
+    """A payment as the stream of events tells it: as it stands now. `change` is null for what is not in the journal."""
+
+    change: ChangeResource | None
+
+    @classmethod
+    def told(cls, payment: Payment, change: Change | None = None) -> "StreamedResource":
+        """This payment, told because of this line of the journal."""
+        line = None if change is None else ChangeResource(seq=change.seq, type=change.type, at=change.at)
+        return cls(**_fields(payment), change=line)
+
+
+class TotalResource(Resource):
+    """Approved payments of one kind and currency on one terminal: how many, and the sum in minor units."""
+
+    terminal: str
+    kind: Kind
+    currency: str
+    count: int
+    minor: int
+
+
+class TotalsResource(Resource):
+    """What was approved of all that was accepted since that moment."""
+
+    since: datetime
+    totals: tuple[TotalResource, ...]
+
+    @classmethod
+    def of(cls, since: datetime, totals: Iterable[Totals]) -> "TotalsResource":
+        """These totals."""
         return cls(
-            id=payment.id,
-            kind=payment.kind,
-            stage=payment.stage,
-            progress=payment.progress,
-            outcome=None if payment.outcome is None else outcome_resource(payment.outcome),
-            money_moved=payment.money_moved,
-            amount=None if payment.amount is None else AmountResource.of(payment.amount),
-            terminal=payment.terminal,
-            door=payment.door,
-            order_id=payment.order_id,
-            accepted_at=payment.accepted_at,
-            closed_at=payment.closed_at,
-            warnings=payment.warnings,
-            replayed=payment.replayed,
+            since=since,
+            totals=tuple(
+                TotalResource(
+                    terminal=one.terminal,
+                    kind=one.kind,
+                    currency=one.currency.code,
+                    count=one.count,
+                    minor=one.minor,
+                )
+                for one in totals
+            ),
         )
 
 
@@ -220,7 +168,10 @@ class AbortResource(Resource):
 
 
 class CapabilitiesResource(Resource):
-    """What a terminal can do; `currencies` null means every currency."""
+    """What a terminal can do; `currencies` null means every currency.
+
+    `linked` are the kinds that it runs only with a `parent`, `voids` the kinds that it can void.
+    """
 
     kinds: tuple[Kind, ...]
     currencies: tuple[str, ...] | None
@@ -229,19 +180,27 @@ class CapabilitiesResource(Resource):
     abort: AbortSupport
     online_flag: bool
     partial: bool
+    linked: tuple[Kind, ...]
+    voids: tuple[Kind, ...]
 
     @classmethod
     def of(cls, capabilities: Capabilities) -> "CapabilitiesResource":
         """These capabilities, in an order that does not change."""
         return cls(
-            kinds=tuple(kind for kind in Kind if kind in capabilities.kinds),
+            kinds=_in_order(capabilities.kinds),
             currencies=None if capabilities.currencies is None else tuple(sorted(capabilities.currencies)),
             max_minor=capabilities.max_minor,
             recovery=capabilities.recovery,
             abort=capabilities.abort,
             online_flag=capabilities.online_flag,
             partial=capabilities.partial,
+            linked=_in_order(capabilities.linked),
+            voids=_in_order(capabilities.voids),
         )
+
+
+def _in_order(kinds: frozenset[Kind]) -> tuple[Kind, ...]:
+    return tuple(kind for kind in Kind if kind in kinds)
 
 
 class HealthResource(Resource):
@@ -252,7 +211,11 @@ class HealthResource(Resource):
 
 
 class TerminalResource(Resource):
-    """A terminal. `occupied_by` is the payment that runs there or, being in doubt, keeps it locked."""
+    """A terminal. `occupied_by` is the payment that runs there or, being in doubt, keeps it locked.
+
+    `address` is where it is reached, as host:port, and `configured_address` what its settings say; both are null where
+    it is on no network. `candidates` are addresses at which a terminal was seen that did not prove to be this one.
+    """
 
     name: str
     driver: str
@@ -260,10 +223,13 @@ class TerminalResource(Resource):
     health: HealthResource
     occupied_by: PaymentResource | None
     capabilities: CapabilitiesResource
+    address: str | None
+    configured_address: str | None
+    candidates: tuple[str, ...]
 
     @classmethod
-    def of(cls, status: TerminalStatus) -> "TerminalResource":
-        """This terminal."""
+    def of(cls, status: TerminalStatus, place: Place | None) -> "TerminalResource":
+        """This terminal, in this place."""
         occupant = status.occupied_by
         return cls(
             name=status.name,
@@ -272,6 +238,9 @@ class TerminalResource(Resource):
             health=HealthResource(state=status.health.state, detail=status.health.detail),
             occupied_by=None if occupant is None else PaymentResource.of(occupant),
             capabilities=CapabilitiesResource.of(status.capabilities),
+            address=None if place is None else place.address,
+            configured_address=None if place is None else place.configured,
+            candidates=() if place is None else place.candidates,
         )
 
 

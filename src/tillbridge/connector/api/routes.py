@@ -1,28 +1,62 @@
 """The native interface, version 1: one FastAPI application, mounted at `/v1`."""
 
-from typing import Any, Final
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Header, Query, Request, Response
+from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 
+from tillbridge.connector.api.decisions import add_decisions
+from tillbridge.connector.api.describing import Route
+from tillbridge.connector.api.hub import Hub, JournalStream
 from tillbridge.connector.api.keys import KeyCheck
+from tillbridge.connector.api.listing import add_lists
 from tillbridge.connector.api.openapi import describe
+from tillbridge.connector.api.payments import PREFIX as PREFIX  # noqa: PLC0414  # where the application is mounted
 from tillbridge.connector.api.payments import add_payments
-from tillbridge.connector.api.problems import ALWAYS, documented, handlers
-from tillbridge.connector.api.resources import PaymentResource, TerminalResource, TerminalsResource
-from tillbridge.connector.api.stream import PaymentStream
+from tillbridge.connector.api.problems import handlers
+from tillbridge.connector.api.scopes import Scope, granted
 from tillbridge.connector.api.strict import StrictRoute
+from tillbridge.connector.api.terminals import add_terminals
+from tillbridge.domain.errors import Code
 from tillbridge.engine.engine import Engine
-from tillbridge.protocols.contract import Payment
 from tillbridge.runtime.effects import Runtime
-
-PREFIX: Final = "/v1"
 
 DESCRIPTION: Final = """Takes payments on the terminals behind this connector, and always says what is known of them.
 A payment is asked for once, under an Idempotency-Key; asking again never takes the money again."""
 
-_bearer: Final = HTTPBearer(auto_error=False, description="The connector's key.")
+DOCUMENT: Final = "/openapi.json"
+"""Where the interface describes itself, to whoever asks."""
+
+MOST_LINES: Final = 2**63 - 1
+"""The largest number that a line of the journal can have."""
+
+_bearer: Final = HTTPBearer(auto_error=False, description="The connector's key, or a named one.")
 """Says in the description how the key is sent; `StrictRoute` looks at it."""
+
+_After = Annotated[
+    int | None, Query(ge=0, le=MOST_LINES, description="Tells everything after the event of this id; 0 for all.")
+]
+_LastEventId = Annotated[
+    str | None,
+    Header(
+        alias="Last-Event-ID",
+        pattern="^[0-9]{1,18}$",
+        description="The same as `after`, as a browser says it when it comes back.",
+    ),
+]
+
+_EVENTS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "Events named `payment`, each with a StreamedResource.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
+}
+
+AddRoutes = Callable[[FastAPI], None]
+"""Adds routes of one feature to the application, as `Route.add_to` does."""
 
 
 def client_address(request: Request) -> str:
@@ -36,14 +70,17 @@ def bearer_key(request: Request) -> str | None:
     return key.strip() if scheme.lower() == "bearer" else None
 
 
-def api_app(engine: Engine, keys: KeyCheck, runtime: Runtime, version: str) -> FastAPI:
-    """The application, without its prefix."""
+def api_app(
+    engine: Engine, keys: KeyCheck, runtime: Runtime, version: str, features: Sequence[AddRoutes] = ()
+) -> FastAPI:
+    """The application, without its prefix. `features` add what is not about payments alone."""
     app = FastAPI(
         title="tillbridge",
         version=version,
         description=DESCRIPTION,
         servers=[{"url": PREFIX}],
         root_path_in_servers=False,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -52,9 +89,19 @@ def api_app(engine: Engine, keys: KeyCheck, runtime: Runtime, version: str) -> F
     )
     # On the application itself and not on routers: it has to know every method of a path, to name them in Allow.
     app.router.route_class = StrictRoute
-    app.state.authorize = lambda request: keys.check(bearer_key(request), client_address(request))
+    app.state.authorize = lambda request: keys.grant(bearer_key(request), client_address(request))
+    add_lists(app, engine, runtime.clock)
     add_payments(app, engine)
-    _add_others(app, engine)
+    add_decisions(app, engine)
+    add_terminals(app, engine)
+    _add_events(app, engine, keys)
+    for add in features:
+        add(app)
+    _describe_itself(app)
+    return app
+
+
+def _describe_itself(app: FastAPI) -> None:
     document: dict[str, Any] = {}
 
     def openapi() -> dict[str, Any]:
@@ -62,34 +109,36 @@ def api_app(engine: Engine, keys: KeyCheck, runtime: Runtime, version: str) -> F
             document.update(describe(app))
         return document
 
+    async def described(_: Request) -> Response:
+        # In a thread, and not by the framework's own route: it takes a tenth of a second, in which payments go on.
+        return JSONResponse(await asyncio.to_thread(openapi))
+
     app.openapi = openapi  # type: ignore[method-assign]  # the framework's own way to say it
-    return app
+    app.add_route(DOCUMENT, described, methods=["GET"], include_in_schema=False)
 
 
-def payment_event(payment: Payment) -> bytes:
-    """A payment as a server-sent event."""
-    return b"event: payment\ndata: " + PaymentResource.of(payment).model_dump_json().encode() + b"\n\n"
+def _add_events(app: FastAPI, engine: Engine, keys: KeyCheck) -> None:
+    hub = Hub(engine)
 
+    async def events(request: Request, after: _After = None, last_event_id: _LastEventId = None) -> Response:
+        """Payments as they change, as server-sent events.
 
-def _add_others(app: FastAPI, engine: Engine) -> None:
-    errors = documented(*ALWAYS)
-    of_terminals: dict[str, Any] = {
-        "tags": ["terminals"],
-        "operation_id": "list_terminals",
-        "summary": "List terminals",
-    }
+        An event with an `id` is a line of the journal: whoever comes back with the last id (`Last-Event-ID`, or
+        `after`) is told everything since, in its order. Progress has no id and is not told again. The stream ends when
+        its reader is too slow, or when the key is taken away.
+        """
+        grant = granted(request)
+        place = after if last_event_id is None else int(last_event_id)
+        return JournalStream(hub, place, lambda: keys.stands(grant))
 
-    @app.get("/terminals", response_model=TerminalsResource, responses=errors, **of_terminals)
-    async def terminals() -> Response:
-        """Every terminal: what it can do, how it is, and what occupies it."""
-        statuses = await engine.terminals()
-        body = TerminalsResource(terminals=tuple(map(TerminalResource.of, statuses))).model_dump_json()
-        return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
-
-    stream = {"description": "Events named `payment`, each with a payment.", "content": {"text/event-stream": {}}}
-    of_events: dict[str, Any] = {"tags": ["payments"], "operation_id": "stream_payments", "summary": "Watch payments"}
-
-    @app.get("/events", response_class=Response, responses={**errors, 200: stream}, **of_events)
-    async def events() -> Response:
-        """Payments as they change, as server-sent events. It ends when its reader is too slow: then ask anew."""
-        return PaymentStream(engine.watch, payment_event)
+    Route(
+        "GET",
+        "/events",
+        events,
+        "stream_payments",
+        "Watch payments",
+        "payments",
+        errors=(Code.FIELD_INVALID,),
+        scopes=(Scope.READ,),
+        more=_EVENTS,
+    ).add_to(app)

@@ -13,14 +13,26 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from tillbridge.connector.api.keys import KeyCheck
+from tillbridge.connector.api.keys import KeyCheck, Keyring
 from tillbridge.connector.api.metrics import CONTENT_TYPE, metrics_text
 from tillbridge.connector.api.problems import as_bridge_error, problem_response
 from tillbridge.connector.api.routes import PREFIX, api_app, bearer_key, client_address
+from tillbridge.connector.api.scopes import Scope as KeyScope
+from tillbridge.connector.console.acceptance import AcceptancePages
+from tillbridge.connector.console.doors import DoorPages
+from tillbridge.connector.console.gate import Gate
 from tillbridge.connector.console.headers import SafeHeaders
+from tillbridge.connector.console.listing import Listing
+from tillbridge.connector.console.moving import Moving
 from tillbridge.connector.console.pages import Pages
+from tillbridge.connector.console.receipts import ReceiptPages
+from tillbridge.connector.console.reconciling import Reconciling
 from tillbridge.connector.console.sessions import Sessions
-from tillbridge.connector.console.site import Site
+from tillbridge.connector.console.site import Premises, Site
+from tillbridge.connector.console.terminals import TerminalPages
+from tillbridge.connector.console.tester import TesterPages
+from tillbridge.connector.console.till import Till
+from tillbridge.connector.console.undelivered import Undelivered
 from tillbridge.connector.settings import ConsoleSettings
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.outcome import MoneyMoved
@@ -38,27 +50,44 @@ EVERY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  # compared wi
 log = structlog.get_logger(__name__)
 
 
-def console_app(engine: Engine, host: HostControl, *, key: str, settings: ConsoleSettings, runtime: Runtime) -> App:
+def console_app(
+    engine: Engine,
+    host: HostControl,
+    *,
+    key: str,
+    settings: ConsoleSettings,
+    runtime: Runtime,
+    premises: Premises,
+    named_keys: Keyring | None = None,
+) -> App:
     """The application to serve at `settings.host` and `settings.port`.
 
-    `key` opens the native interface (as a Bearer token) and the console. `BridgeError(SETTINGS_INVALID)` for a key
-    that is short enough to be guessed.
+    `key` opens the native interface (as a Bearer token) and the console, `named_keys` the native interface alone.
+    `BridgeError(SETTINGS_INVALID)` for a key that is short enough to be guessed.
     """
-    keys = KeyCheck(key, runtime.clock)
-    site = Site(engine, host, keys, Sessions(runtime.clock, runtime.chance), settings, runtime)
+    keys = KeyCheck(key, runtime.clock, named_keys)
+    site = Site(engine, host, keys, Sessions(runtime.clock, runtime.chance), settings, runtime, premises)
     app = Starlette(
         routes=[
             Route("/healthz", _healthz(engine, host), methods=["GET"]),
             Route("/metrics", _metrics(engine, host, keys, open_to_all=_only_here(settings.host)), methods=["GET"]),
-            Mount(PREFIX, app=api_app(engine, keys, runtime, host.version)),
+            Mount(PREFIX, app=api_app(engine, keys, runtime, host.version, premises.features.routes)),
             Mount("/static", app=_Static(packages=[("tillbridge.connector.console", "static")])),
-            *Pages(site).routes(),
+            *_pages(site),
         ],
         exception_handlers=dict.fromkeys((BridgeError, HTTPException, Exception), _error_page(site)),
     )
     app.router.redirect_slashes = False
     hosts = (*settings.extra_hosts, *({settings.host} - EVERY_ADDRESS))
     return LoopbackGuard(SafeHeaders(_Answered(app)), hosts=hosts, max_body=LARGEST_BODY)
+
+
+def _pages(site: Site) -> list[Route]:
+    """Every page of the console. The more particular path stands before the one that would take it for a number."""
+    gate = Gate(site)
+    parts = (Listing(site), Undelivered(site), Pages(site), Till(site), Reconciling(site), Moving(site))
+    more = (ReceiptPages(site), DoorPages(site), TerminalPages(site), TesterPages(site), AcceptancePages(site))
+    return [*gate.routes(), *(route for part in (*parts, *more) for route in part.routes(gate))]
 
 
 class _Static(StaticFiles):
@@ -99,7 +128,7 @@ def _metrics(
 ) -> Callable[[Request], Awaitable[Response]]:
     async def metrics(request: Request) -> Response:
         if not open_to_all:
-            keys.check(bearer_key(request), client_address(request))
+            keys.grant(bearer_key(request), client_address(request)).require(KeyScope.READ)
         return Response(await metrics_text(engine, host.version), media_type=CONTENT_TYPE)
 
     return metrics

@@ -8,8 +8,8 @@ from starlette.requests import Request
 
 from tillbridge.domain.errors import BridgeError, Code
 
-MOST_FIELDS: Final = 20
-"""No form of the console has more than half of these."""
+MOST_FIELDS: Final = 150
+"""The wire tester's form has a field for each setting of a wire: about forty, a third of this."""
 
 MEDIA_TYPE: Final = "application/x-www-form-urlencoded"
 

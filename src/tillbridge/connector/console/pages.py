@@ -1,6 +1,5 @@
 """The pages of the console and what their forms do. Everything here works without JavaScript."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
@@ -12,28 +11,43 @@ from starlette.routing import Route
 from tillbridge.connector.api.problems import as_bridge_error, problem_response
 from tillbridge.connector.api.stream import PaymentStream
 from tillbridge.connector.console.forms import read_form
-from tillbridge.connector.console.language import COOKIE, COOKIE_SECONDS
+from tillbridge.connector.console.gate import Gate
 from tillbridge.connector.console.sessions import Session
-from tillbridge.connector.console.settling import ANSWERS, Verdict, blank, read_verdict
-from tillbridge.connector.console.site import HOME, SIGN_IN, Site, address, own_path, see_other
+from tillbridge.connector.console.settling import ANSWERS, Verdict, blank, one_line, read_verdict
+from tillbridge.connector.console.site import HOME, Site, see_other
 from tillbridge.connector.console.timeline import facts, slip, timeline
-from tillbridge.connector.console.views import badge, doubt_card, payment_row, sentence, terminal_card
-from tillbridge.domain.cashier_texts import Language
+from tillbridge.connector.console.views import (
+    abortable,
+    awaits_signature,
+    badge,
+    doubt_card,
+    follow_ups,
+    payment_row,
+    sentence,
+    terminal_card,
+)
 from tillbridge.domain.errors import BridgeError, Code
+from tillbridge.engine.engine import MAX_PERSON_TEXT
 from tillbridge.engine.journal.journal import MoveRefused
-from tillbridge.protocols.contract import AbortSupport, Payment
+from tillbridge.protocols.contract import Payment
 from tillbridge.runtime.sqlite import StorageUnavailable
 
 PAGE_ROWS: Final = 50
 """Payments on a page: about two screens, and quick to look up whatever the history."""
 
-NOTICES: Final = frozenset({"settled", "meanwhile", "abort_requested", "abort_cannot", "abort_not_running"})
+NOTICES: Final = frozenset(
+    {
+        *("settled", "meanwhile", "abort_requested", "abort_cannot", "abort_not_running"),
+        *("sign_yes", "sign_no", "sign_late", "kept", "reversing"),
+    }
+)
 """What a page may say about the form that led to it; anything else in the address is ignored."""
+
+UNNAMED: Final = "console"
+"""Who has judged a signature where nobody entered a name: whoever was signed in here."""
 
 CHANGED: Final = b"event: change\ndata: payment\n\n"
 BEAT: Final = b"event: beat\ndata: alive\n\n"
-
-Page = Callable[[Request, Session], Awaitable[Response]]
 
 
 class Pages:
@@ -43,20 +57,17 @@ class Pages:
         self._site = site
         self._engine = site.engine
 
-    def routes(self) -> list[Route]:
+    def routes(self, gate: Gate) -> list[Route]:
         """Every page with its path."""
         one = "/payments/{payment_id}"
         return [
-            Route(HOME, self._for_person(self.payments), methods=["GET"]),
-            Route(one, self._for_person(self.payment), methods=["GET"]),
-            Route(f"{one}/settle", self._for_person(self.settle), methods=["GET"]),
-            Route(f"{one}/settle", self._for_form(self.settled), methods=["POST"]),
-            Route(f"{one}/abort", self._for_form(self.abort), methods=["POST"]),
+            gate.page(HOME, self.payments),
+            gate.page(one, self.payment),
+            gate.page(f"{one}/settle", self.settle),
+            gate.form(f"{one}/settle", self.settled),
+            gate.form(f"{one}/abort", self.abort),
+            gate.form(f"{one}/sign", self.sign),
             Route("/live", self.live, methods=["GET"]),
-            Route(SIGN_IN, self.sign_in, methods=["GET"]),
-            Route(SIGN_IN, self.signed_in, methods=["POST"]),
-            Route("/sign-out", self._for_form(self.sign_out), methods=["POST"]),
-            Route("/language/{code}", self.language, methods=["GET"]),
         ]
 
     # ------------------------------------------------------------ payments
@@ -73,6 +84,7 @@ class Pages:
             session=session,
             doubts=[doubt_card(payment, terminals, words) for payment in self._engine.in_doubt()],
             terminals=[terminal_card(status, words) for status in terminals],
+            undelivered=[payment_row(payment, words) for payment in self._engine.undelivered()],
             rows=[payment_row(payment, words) for payment in found],
             older=found[-1].id if len(found) == PAGE_ROWS else None,
             newest=before is None,
@@ -93,10 +105,10 @@ class Pages:
             badge=badge(payment, words),
             sentence=sentence(payment, words),
             doubt=doubt_card(payment, terminals, words) if payment.open and not payment.running else None,
-            abortable=payment.running
-            and any(
-                one.name == payment.terminal and one.capabilities.abort is not AbortSupport.NONE for one in terminals
-            ),
+            abortable=abortable(payment, terminals),
+            signing=awaits_signature(payment),
+            follow_ups=follow_ups(payment, terminals),
+            parent=payment.parent,
             facts=facts(payment, words),
             lines=timeline(self._engine.events(payment.id), words),
             slip=slip(payment.outcome),
@@ -147,7 +159,23 @@ class Pages:
         """Asks the terminal to stop."""
         payment = await self._named(request)
         reply = await self._engine.abort(payment.id)
-        return see_other(f"/payments/{payment.id}?notice=abort_{reply}")
+        return see_other(await _page_of(request, payment, f"abort_{reply}"))
+
+    async def sign(self, request: Request, _: Session) -> Response:
+        """A person says whether the signature on the slip is that of the card."""
+        payment = await self._named(request)
+        form = await read_form(request)
+        accepted = ANSWERS.get(form.get("accepted", ""))
+        if accepted is None:
+            raise BridgeError(Code.BODY_INVALID, "the form says neither accepted nor refused")
+        by = one_line(form.get("by", ""))[:MAX_PERSON_TEXT] or UNNAMED
+        try:
+            await self._engine.sign(payment.id, accepted=accepted, by=by)
+        except BridgeError as error:
+            if error.code is not Code.NOTHING_TO_SIGN:
+                raise
+            return see_other(await _page_of(request, payment, "sign_late"))
+        return see_other(await _page_of(request, payment, "sign_yes" if accepted else "sign_no"))
 
     async def live(self, request: Request) -> Response:
         """Tells an open page that something has changed; ends when the person is signed out."""
@@ -161,69 +189,7 @@ class Pages:
         # Asked with each piece: in a busy shop a sign of life may never come between two changes.
         return PaymentStream(self._engine.watch, lambda _: while_signed_in(CHANGED), lambda: while_signed_in(BEAT))
 
-    # ------------------------------------------------------------ people
-
-    async def sign_in(self, request: Request) -> Response:
-        """The form for the key."""
-        if self._site.session(request) is not None:
-            return see_other(HOME)
-        notice = "sign_in.signed_out" if "signed_out" in request.query_params else None
-        return self._sign_in(request, onward=own_path(request.query_params.get("next")), notice=notice)
-
-    async def signed_in(self, request: Request) -> Response:
-        """Takes the key."""
-        form = await read_form(request)
-        onward = own_path(form.get("next"))
-        try:
-            return self._site.enter(request, form.get("key", ""), onward)
-        except BridgeError as error:
-            return self._refused(request, error, onward)
-
-    async def sign_out(self, _: Request, session: Session) -> Response:
-        """Ends the session."""
-        return self._site.leave(session)
-
-    async def language(self, request: Request) -> Response:
-        """Switches the language, and goes back to where the switch stood."""
-        answer = see_other(own_path(request.query_params.get("back")))
-        code = request.path_params["code"]
-        if code not in frozenset(Language):
-            raise BridgeError(Code.PATH_UNKNOWN)
-        answer.set_cookie(COOKIE, code, max_age=COOKIE_SECONDS, httponly=True, samesite="strict", path="/")
-        return answer
-
     # ------------------------------------------------------------ shared
-
-    def _for_person(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
-        """Only for who is signed in; a key in the address signs in and leaves the address."""
-
-        async def guarded(request: Request) -> Response:
-            key = request.query_params.get("key")
-            if key is not None:
-                try:
-                    return self._site.enter(request, key, request.url.path)
-                except BridgeError as error:
-                    return self._refused(request, error, request.url.path)
-            session = self._site.session(request)
-            if session is None:
-                here = address(request)
-                return see_other(SIGN_IN if here == HOME else f"{SIGN_IN}?next={here}")
-            return await page(request, session)
-
-        return guarded
-
-    def _for_form(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
-        """Only for a form of a page that was written for this very session."""
-
-        async def guarded(request: Request) -> Response:
-            session = self._site.session(request)
-            if session is None:
-                return see_other(SIGN_IN)
-            if not session.owns((await read_form(request)).get("token")):
-                raise BridgeError(Code.ORIGIN_NOT_ALLOWED, "the form does not belong to this session")
-            return await page(request, session)
-
-        return guarded
 
     async def _named(self, request: Request) -> Payment:
         return await self._engine.inquire(request.path_params["payment_id"])
@@ -236,12 +202,8 @@ class Pages:
             request, "settle.html", session=session, status=status, doubt=card, verdict=verdict, wrong=verdict.wrong
         )
 
-    def _refused(self, request: Request, error: BridgeError, onward: str) -> Response:
-        notice = "sign_in.wait" if error.code is Code.RATE_LIMITED else "sign_in.wrong"
-        return self._sign_in(request, onward=onward, notice=notice, status=error.entry.status)
 
-    def _sign_in(self, request: Request, *, onward: str, notice: str | None, status: int = HTTPStatus.OK) -> Response:
-        wrong = status != HTTPStatus.OK
-        return self._site.page(
-            request, "sign_in.html", session=None, status=status, onward=onward, notice=notice, wrong=wrong
-        )
+async def _page_of(request: Request, payment: Payment, notice: str) -> str:
+    """Where the form stood, the payment's page or that of the till, with what is to be said there."""
+    at_till = (await read_form(request)).get("back") == "till"
+    return f"/till/{payment.id}?notice={notice}" if at_till else f"/payments/{payment.id}?notice={notice}"

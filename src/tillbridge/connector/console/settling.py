@@ -33,7 +33,7 @@ def blank(payment: Payment, words: Words, *, taken: bool) -> Verdict:
 
 def read_verdict(payment: Payment, form: Mapping[str, str], words: Words, *, taken: bool) -> Verdict:
     """What was entered; `wrong` is empty where it may go to the journal."""
-    by, reason = _one_line(form.get("by", "")), _one_line(form.get("reason", ""))
+    by, reason = one_line(form.get("by", "")), one_line(form.get("reason", ""))
     wrong = {name: words.t(f"error.{name}") for name, text in (("by", by), ("reason", reason)) if not text}
     for name, text in (("by", by), ("reason", reason)):
         if len(text) > MAX_PERSON_TEXT:
@@ -46,7 +46,7 @@ def read_verdict(payment: Payment, form: Mapping[str, str], words: Words, *, tak
     return Verdict(taken, by, reason, amount, wrong, money)
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Without control characters, which the journal's other readers (a console, a log) would act on."""
     return " ".join("".join(" " if category(one) == "Cc" else one for one in text).split())
 

@@ -1,5 +1,6 @@
 """What every page of the console needs: who asks, in which language, and how an answer is written."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -16,11 +17,17 @@ from tillbridge.connector.api.routes import client_address
 from tillbridge.connector.console.language import CATALOGUES, COOKIE, choose
 from tillbridge.connector.console.sessions import Session, Sessions
 from tillbridge.connector.console.words import Words
+from tillbridge.connector.doors import Doors
+from tillbridge.connector.features import Features
 from tillbridge.connector.settings import ConsoleSettings
+from tillbridge.connector.wiretest.session import WireTester
 from tillbridge.domain.cashier_texts import Language
 from tillbridge.engine.engine import Engine
 from tillbridge.protocols.contract import HostControl
 from tillbridge.runtime.effects import Runtime
+
+Reference = tuple[str, str, bytes]
+"""A file to download: its name, its media type and what is in it."""
 
 HOME: Final = "/"
 SIGN_IN: Final = "/sign-in"
@@ -32,6 +39,20 @@ _TEMPLATES: Final = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_TEMPLATES.globals["zip"] = zip
+
+
+@dataclass(frozen=True, slots=True)
+class Premises:
+    """What a connector has besides its engine.
+
+    `references` are the descriptions of the doors' languages, as files; they take a moment to be made.
+    """
+
+    doors: Doors
+    tester: WireTester
+    features: Features
+    references: Callable[[], Sequence[Reference]] = tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +65,17 @@ class Site:
     sessions: Sessions
     settings: ConsoleSettings
     runtime: Runtime
+    premises: Premises
+
+    @property
+    def doors(self) -> Doors:
+        """The doors for tills."""
+        return self.premises.doors
+
+    @property
+    def tester(self) -> WireTester:
+        """The wire tester."""
+        return self.premises.tester
 
     @property
     def cookie(self) -> str:
@@ -78,6 +110,7 @@ class Site:
             session=session,
             version=self.host.version,
             here=address(request),
+            section=_section(request.url.path),
             **parts,
         )
         return HTMLResponse(text, status)
@@ -100,6 +133,16 @@ class Site:
         answer = see_other(f"{SIGN_IN}?signed_out=1")
         answer.delete_cookie(self.cookie, path="/", httponly=True, samesite="strict")
         return answer
+
+
+def render(template: str, **parts: object) -> str:
+    """A page that stands alone, for a file."""
+    return _TEMPLATES.get_template(template).render(**parts)
+
+
+def _section(path: str) -> str:
+    """The entry of the menu that a page belongs to."""
+    return f"/{path.split('/')[1]}"
 
 
 def see_other(path: str) -> Response:

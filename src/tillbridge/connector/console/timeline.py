@@ -7,7 +7,7 @@ from typing import Final, assert_never
 from tillbridge.connector.console.views import TONES, Tone
 from tillbridge.connector.console.words import Moment, Words
 from tillbridge.domain.card import CardUse
-from tillbridge.domain.operation import Stage
+from tillbridge.domain.operation import Kind, Stage
 from tillbridge.domain.outcome import Aborted, Approved, Declined, InDoubt, NotStarted, Outcome
 from tillbridge.engine.journal.records import Event, EventType
 from tillbridge.engine.states import Cause
@@ -16,7 +16,7 @@ from tillbridge.protocols.contract import Payment
 LONGEST_DETAIL: Final = 200
 """Characters of a technical detail on the page; the journal has the whole of it."""
 
-SAID: Final = frozenset({"stage", "progress", "by", "reason", "receiver", "state", "result", "amount"})
+SAID: Final = frozenset({"stage", "progress", "by", "reason", "receiver", "state", "result", "amount", "accepted"})
 """Parts of an event's detail that the sentences speak of; whatever else there is stands below as it is."""
 
 
@@ -95,6 +95,8 @@ def _sentence(event: Event, said: Mapping[str, str], words: Words) -> str:
             return words.t(f"cause.{cause}", stage=words.stage(Stage(said["stage"])), by=said.get("by", ""))
         case EventType.DELIVERED if said.get("state") == "settled":
             return words.t("event.delivery_settled", by=said.get("by", ""))
+        case EventType.SIGNATURE:
+            return _signature(event, words)
         case EventType.CONTRADICTION | EventType.EVIDENCE | EventType.STRAY_RESULT if "result" in said:
             return words.t(f"event.{event.type}", result=_result(said["result"], words), amount=said.get("amount", ""))
         case EventType.CONTRADICTION | EventType.EVIDENCE | EventType.STRAY_RESULT:
@@ -106,10 +108,17 @@ def _sentence(event: Event, said: Mapping[str, str], words: Words) -> str:
             | EventType.DELIVERED
             | EventType.UNDELIVERED
             | EventType.LATE_REPEAT
+            | EventType.MOVED
         ):
             return words.t(f"event.{event.type}")
         case _:
             assert_never(event.type)
+
+
+def _signature(event: Event, words: Words) -> str:
+    answer = "accepted" if event.detail.get("accepted") else "refused"
+    by = event.detail.get("by")
+    return words.t(f"event.signature_{answer}", by=by) if by else words.t(f"event.unsigned_{answer}")
 
 
 _STAGE_OF_RESULT: Final = {
@@ -127,8 +136,9 @@ def _result(name: str, words: Words) -> str:
 
 
 def _asked(payment: Payment, words: Words) -> Iterator[Fact]:
-    yield Fact(words.t("fact.asked"), words.amount(payment.amount))
-    if isinstance(payment.outcome, Approved):
+    if payment.amount is not None:
+        yield Fact(words.t("fact.asked"), words.amount(payment.amount))
+    if isinstance(payment.outcome, Approved) and payment.kind is not Kind.RECONCILIATION:
         yield Fact(words.t("fact.approved"), words.amount(payment.outcome.amount))
     yield Fact(words.t("fact.accepted"), "", words.moment(payment.accepted_at))
     if payment.closed_at is not None:

@@ -7,9 +7,10 @@ from typing import Final, assert_never
 
 from tillbridge.connector.console.words import Moment, Words
 from tillbridge.domain.cashier_texts import outcome_text, running_text
-from tillbridge.domain.operation import Stage
+from tillbridge.domain.money import Money
+from tillbridge.domain.operation import Kind, Progress, Stage
 from tillbridge.domain.outcome import Approved
-from tillbridge.protocols.contract import HealthState, Payment, Recovery, TerminalStatus
+from tillbridge.protocols.contract import AbortSupport, Capabilities, HealthState, Payment, Recovery, TerminalStatus
 
 
 class Tone(StrEnum):
@@ -46,7 +47,10 @@ class Badge:
 
 @dataclass(frozen=True, slots=True)
 class PaymentRow:
-    """One line of the list. `asked` is there only where less was approved; `say` is read out when the line changes."""
+    """One line of the list. `asked` is there only where less was approved; `say` is read out when the line changes.
+
+    `plain` and `unit` are the amount as a form takes it.
+    """
 
     id: str
     at: Moment
@@ -57,6 +61,8 @@ class PaymentRow:
     asked: str | None
     badge: Badge
     say: str
+    plain: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,8 @@ def badge(payment: Payment, words: Words) -> Badge:
 
 def approved_in_part(payment: Payment) -> bool:
     """Whether less was approved than was asked for."""
-    return isinstance(payment.outcome, Approved) and payment.outcome.amount != payment.amount
+    asked = payment.amount
+    return asked is not None and isinstance(payment.outcome, Approved) and payment.outcome.amount != asked
 
 
 def sentence(payment: Payment, words: Words) -> str:
@@ -107,7 +114,7 @@ def payment_row(payment: Payment, words: Words) -> PaymentRow:
     """The payment as a line of the list."""
     state = badge(payment, words)
     in_part = approved_in_part(payment)
-    counted = payment.outcome.amount if isinstance(payment.outcome, Approved) else payment.amount
+    counted = _counted(payment)
     return PaymentRow(
         id=payment.id,
         at=words.moment(payment.accepted_at),
@@ -118,14 +125,23 @@ def payment_row(payment: Payment, words: Words) -> PaymentRow:
         asked=words.amount(payment.amount) if in_part else None,
         badge=state,
         say=f"{words.name(payment)}, {payment.terminal}: {state.text}",
+        plain="" if counted is None else counted.major(words.t("format.decimal")),
+        unit="" if counted is None else counted.currency.code,
     )
+
+
+def _counted(payment: Payment) -> Money | None:
+    """The money that a line of the list shows; a reconciliation moves none."""
+    if isinstance(payment.outcome, Approved) and payment.kind is not Kind.RECONCILIATION:
+        return payment.outcome.amount
+    return payment.amount
 
 
 def terminal_card(status: TerminalStatus, words: Words) -> TerminalCard:
     """The terminal with its state and the reason for it."""
     payment = status.occupied_by
     if payment is None:
-        state, why = _unoccupied(status.health.state, words)
+        state, why = unoccupied(status.health.state, words)
         detail = status.health.detail if status.health.state in WORTH_EXPLAINING else ""
         return TerminalCard(status.name, status.driver, state, why, None, detail)
     if payment.running:
@@ -153,7 +169,8 @@ def doubt_card(payment: Payment, terminals: Sequence[TerminalStatus], words: Wor
     )
 
 
-def _unoccupied(health: HealthState, words: Words) -> tuple[Badge, str]:
+def unoccupied(health: HealthState, words: Words) -> tuple[Badge, str]:
+    """How a terminal that nothing of ours occupies looks, and what to do about it."""
     match health:
         case HealthState.READY:
             tone, name = Tone.GOOD, "free"
@@ -168,3 +185,47 @@ def _unoccupied(health: HealthState, words: Words) -> tuple[Badge, str]:
         case _:
             assert_never(health)
     return Badge(tone, words.t(f"terminal.{name}")), words.t(f"terminal.why.{name}")
+
+
+GOES_ON_WITH: Final = {
+    Kind.SALE: (Kind.REFUND, Kind.VOID),
+    Kind.CAPTURE: (Kind.REFUND, Kind.VOID),
+    Kind.AUTHORIZATION: (Kind.CAPTURE, Kind.VOID),
+    Kind.REFUND: (Kind.VOID,),
+    Kind.VOID: (),
+    Kind.RECONCILIATION: (),
+}
+"""What a person can do with an approved payment of each kind, where its terminal can."""
+
+
+TOO_LATE: Final = frozenset({Progress.AWAITING_SIGNATURE, Progress.PRINTING})
+"""Progress at which the terminal has decided: a wish to stop would only confuse who stands there."""
+
+
+def follow_ups(payment: Payment, terminals: Sequence[TerminalStatus]) -> list[Kind]:
+    """What can be asked for that goes back to this payment."""
+    able = next((one.capabilities for one in terminals if one.name == payment.terminal), None)
+    return [] if able is None else onward_from(payment, able)
+
+
+def onward_from(payment: Payment, able: Capabilities) -> list[Kind]:
+    """What a terminal of these capabilities can do with the payment."""
+    if payment.stage is not Stage.APPROVED:
+        return []
+    return [
+        kind
+        for kind in GOES_ON_WITH[payment.kind]
+        if kind in able.kinds and (kind is not Kind.VOID or payment.kind in able.voids)
+    ]
+
+
+def abortable(payment: Payment, terminals: Sequence[TerminalStatus]) -> bool:
+    """Whether there is something to stop, and a terminal that can be asked to. What is approved already is not."""
+    return (payment.running and payment.progress not in TOO_LATE) and any(
+        one.name == payment.terminal and one.capabilities.abort is not AbortSupport.NONE for one in terminals
+    )
+
+
+def awaits_signature(payment: Payment) -> bool:
+    """Whether the terminal waits for a person to compare the signature."""
+    return payment.running and payment.progress is Progress.AWAITING_SIGNATURE

@@ -62,8 +62,9 @@ class Words:
         return self.stage(payment.stage)
 
     def name(self, payment: Payment) -> str:
-        """A payment in two words: what and how much."""
-        return f"{self.kind(payment.kind)} {self.amount(payment.amount)}"
+        """A payment in two words: what and how much, where it is about an amount."""
+        kind = self.kind(payment.kind)
+        return kind if payment.amount is None else f"{kind} {self.amount(payment.amount)}"
 
     def _grouped(self, whole: str) -> str:
         first = len(whole) % GROUP

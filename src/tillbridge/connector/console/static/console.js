@@ -62,7 +62,7 @@
   }
 
   function purpose(element) {
-    return element.getAttribute("href") ?? element.textContent;
+    return element.getAttribute("aria-label") ?? element.getAttribute("href") ?? element.textContent;
   }
 
   function keepFocus(change) {
@@ -74,7 +74,13 @@
     (again ?? document.getElementById("main")).focus({ preventScroll: true });
   }
 
+  // A copy button shows itself only where there is a script to serve it.
+  function showCopying(page) {
+    for (const button of page.querySelectorAll("[data-copy][hidden]")) button.hidden = false;
+  }
+
   function put(page) {
+    showCopying(page);
     const before = sayings(document);
     keepFocus(() => {
       for (const old of document.querySelectorAll("[data-live]")) {
@@ -96,7 +102,7 @@
     missed = false;
     try {
       const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-      reached = answer.ok;
+      reached = answer.status < 500; // a page that does not exist was not found by a connector that is there
       if (answer.redirected) location.assign(answer.url);
       else if (answer.ok) put(new DOMParser().parseFromString(await answer.text(), "text/html"));
     } catch {
@@ -134,8 +140,37 @@
     });
   }
 
+  async function copy(button) {
+    const words = button.dataset.copy;
+    try {
+      await navigator.clipboard.writeText(words);
+    } catch {
+      // Plain http from another computer: there browsers keep the clipboard to the older way.
+      const field = document.createElement("textarea");
+      field.value = words;
+      document.body.append(field);
+      field.select();
+      document.execCommand("copy");
+      field.remove();
+      button.focus();
+    }
+    say.textContent = button.dataset.done;
+    button.classList.add("done");
+    setTimeout(() => button.classList.remove("done"), LATER);
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("[data-copy]");
+    if (button) copy(button);
+  });
+
+  // What no payment announces (bytes of a wire under test) is looked for at regular times.
+  const pace = document.querySelector("[data-renew]")?.dataset.renew;
+  if (pace) setInterval(soon, Number(pace));
+
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && missed) soon();
   });
+  showCopying(document);
   listen();
 })();

@@ -1,0 +1,104 @@
+"""Who may see a page and whose form counts; signing in, signing out, and the language."""
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tillbridge.connector.console.forms import read_form
+from tillbridge.connector.console.language import COOKIE, COOKIE_SECONDS
+from tillbridge.connector.console.sessions import Session
+from tillbridge.connector.console.site import HOME, SIGN_IN, Site, address, own_path, see_other
+from tillbridge.domain.cashier_texts import Language
+from tillbridge.domain.errors import BridgeError, Code
+
+Page = Callable[[Request, Session], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Gate:
+    """Stands before every page of one site."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def routes(self) -> list[Route]:
+        """The pages of the gate itself."""
+        return [
+            Route(SIGN_IN, self.sign_in, methods=["GET"]),
+            Route(SIGN_IN, self.signed_in, methods=["POST"]),
+            self.form("/sign-out", self.sign_out),
+            Route("/language/{code}", self.language, methods=["GET"]),
+        ]
+
+    def page(self, path: str, page: Page) -> Route:
+        """A page for who is signed in; a key in the address signs in and leaves the address."""
+
+        async def guarded(request: Request) -> Response:
+            key = request.query_params.get("key")
+            if key is not None:
+                try:
+                    return self._site.enter(request, key, request.url.path)
+                except BridgeError as error:
+                    return self._refused(request, error, request.url.path)
+            session = self._site.session(request)
+            if session is None:
+                here = address(request)
+                return see_other(SIGN_IN if here == HOME else f"{SIGN_IN}?next={here}")
+            return await page(request, session)
+
+        return Route(path, guarded, methods=["GET"])
+
+    def form(self, path: str, page: Page) -> Route:
+        """What a form does: only one of a page that was written for this very session."""
+
+        async def guarded(request: Request) -> Response:
+            session = self._site.session(request)
+            if session is None:
+                return see_other(SIGN_IN)
+            if not session.owns((await read_form(request)).get("token")):
+                raise BridgeError(Code.ORIGIN_NOT_ALLOWED, "the form does not belong to this session")
+            return await page(request, session)
+
+        return Route(path, guarded, methods=["POST"])
+
+    async def sign_in(self, request: Request) -> Response:
+        """The form for the key."""
+        if self._site.session(request) is not None:
+            return see_other(HOME)
+        notice = "sign_in.signed_out" if "signed_out" in request.query_params else None
+        return self._sign_in(request, onward=own_path(request.query_params.get("next")), notice=notice)
+
+    async def signed_in(self, request: Request) -> Response:
+        """Takes the key."""
+        form = await read_form(request)
+        onward = own_path(form.get("next"))
+        try:
+            return self._site.enter(request, form.get("key", ""), onward)
+        except BridgeError as error:
+            return self._refused(request, error, onward)
+
+    async def sign_out(self, _: Request, session: Session) -> Response:
+        """Ends the session."""
+        return self._site.leave(session)
+
+    async def language(self, request: Request) -> Response:
+        """Switches the language, and goes back to where the switch stood."""
+        answer = see_other(own_path(request.query_params.get("back")))
+        code = request.path_params["code"]
+        if code not in frozenset(Language):
+            raise BridgeError(Code.PATH_UNKNOWN)
+        answer.set_cookie(COOKIE, code, max_age=COOKIE_SECONDS, httponly=True, samesite="strict", path="/")
+        return answer
+
+    def _refused(self, request: Request, error: BridgeError, onward: str) -> Response:
+        notice = "sign_in.wait" if error.code is Code.RATE_LIMITED else "sign_in.wrong"
+        return self._sign_in(request, onward=onward, notice=notice, status=error.entry.status)
+
+    def _sign_in(self, request: Request, *, onward: str, notice: str | None, status: int = HTTPStatus.OK) -> Response:
+        wrong = status != HTTPStatus.OK
+        return self._site.page(
+            request, "sign_in.html", session=None, status=status, onward=onward, notice=notice, wrong=wrong
+        )
