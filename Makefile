@@ -14,8 +14,9 @@ LOCK_INSTALL := $(BIN)/python $(PIP_INSTALL_OPTIONS) --require-hashes
 PROJECT_INSTALL := $(BIN)/python $(PIP_INSTALL_OPTIONS) --no-deps --no-build-isolation --editable .
 PEER_INSTALL := $(PEER)/bin/python $(PIP_INSTALL_OPTIONS) --require-hashes
 
-# What the tests need from Debian: strace watches the order of flush and send, the browser looks at the console page.
-SYSTEM_PACKAGES := chromium chromium-driver curl git strace
+# What the tests need from Debian: strace watches the order of flush and send, the browser looks at the console's pages,
+# node runs the Postman collections, openssl makes the certificate of a webhook's receiver.
+SYSTEM_PACKAGES := chromium chromium-driver curl git nodejs=node npm=npm openssl strace
 # Two workers. The tests that touch real ports, processes or browsers share one of them (tests/conftest.py).
 PYTEST := $(BIN)/python -m pytest --numprocesses 2
 

@@ -16,7 +16,18 @@ from typing import Final
 
 from benchmarks.figures import Bench, Figure, markdown, print_table
 
-NAMES: Final = ("added_time", "whole_bridge", "driver_alone", "paced_line", "history", "memory", "codec")
+NAMES: Final = (
+    "added_time",
+    "whole_bridge",
+    "driver_alone",
+    "paced_line",
+    "history",
+    "memory",
+    "codec",
+    "wires",
+    "many_terminals",
+    "events",
+)
 """One module each, with a function `measure`."""
 
 PLACE: Final = Path("build") / "benchmarks"

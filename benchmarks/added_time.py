@@ -9,6 +9,7 @@ through the same server, guard and login. All of them take turns, payment by pay
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
 from typing import Final
 
@@ -70,7 +71,7 @@ class _Stage:
 def _measured(bench: Bench) -> list[_Round]:
     turns, payments = bench.choose(ROUNDS, 2), bench.choose(PAYMENTS, 10)
     folder = bench.folder
-    terminal = [*TILLBRIDGE, "simulate", "concert", "--delay", "0", "--pty", folder / "terminal"]
+    terminal: list[str | Path] = [*TILLBRIDGE, "simulate", "concert", "--delay", "0", "--pty", folder / "terminal"]
     (folder / "bare").mkdir()
     with program(terminal) as simulator:
         simulator.hear_until(str(folder / "terminal"))

@@ -16,24 +16,36 @@ from benchmarks.http_till import LOGIN, PASSWORD
 from benchmarks.programs import Program, program
 
 TILLBRIDGE: Final = (sys.executable, "-m", "tillbridge")
+LOCAL: Final = "127.0.0.1"
 READY: Final = "ready"
+KEY_FILE: Final = "console-key"
 LAST_WORDS: Final = 2000
 """Characters of its log that are shown when it does not start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
-    """`till_port` is the HiPay door's; `ready_after` is in seconds, from the start of the command."""
+    """`till_port` is the HiPay door's, `api_port` that of the native interface, which `key` opens.
+
+    `ready_after` is in seconds, from the start of the command.
+    """
 
     program: Program
     till_port: int
+    api_port: int
+    key: str
     ready_after: float
+
+    @property
+    def authorization(self) -> str:
+        """The header that opens the native interface."""
+        return f"Bearer {self.key}"
 
 
 def free_port() -> int:
     """A port of the loopback that nobody listens on right now."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((LOCAL, 0))
         port: int = probe.getsockname()[1]
         return port
 
@@ -43,28 +55,39 @@ def over_serial(name: str, port: str | Path) -> dict[str, Any]:
     return {"name": name, "driver": "concert-v2", "settings": {"serial": {"port": str(port)}}}
 
 
-def _settings(folder: Path, terminals: Sequence[dict[str, Any]], till_port: int) -> Path:
+def over_tcp(name: str, wire: str, port: int) -> dict[str, Any]:
+    """A terminal of the settings that listens on this port of this computer."""
+    address: dict[str, Any] = {"host": LOCAL, "port": port}
+    settings = {"concert-v2": {"tcp": address}, "mypos-xml": {**address, "currency": "EUR"}}.get(wire, address)
+    return {"name": name, "driver": wire, "settings": settings}
+
+
+def _hipay(terminals: Sequence[dict[str, Any]], port: int) -> dict[str, Any]:
     password_hash = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
-    till = {"port": till_port, "api_username": LOGIN, "api_password_hash": password_hash}
+    till = {"port": port, "api_username": LOGIN, "api_password_hash": password_hash}
     if len(terminals) > 1:
         till["terminal"] = terminals[0]["name"]
-    settings = {
-        "data": str(folder / "data"),
-        "console": {"port": free_port()},
-        "engine": {"probe_seconds": 0},
-        "terminals": list(terminals),
-        "doors": [{"name": "till", "door": "hipay", "settings": till}],
-    }
+    return {"name": "till", "door": "hipay", "settings": till}
+
+
+def _written(folder: Path, settings: dict[str, Any]) -> Path:
     path = folder / "connector.yml"
     path.write_text(yaml.safe_dump(settings), encoding="utf-8")
     return path
 
 
 @contextmanager
-def bridge(folder: Path, terminals: Sequence[dict[str, Any]]) -> Iterator[Bridge]:
-    """The connector with these terminals and one HiPay door, ready, for the time of the block."""
-    till_port = free_port()
-    command = [*TILLBRIDGE, "connector", "run", "--config", _settings(folder, terminals, till_port)]
+def bridge(folder: Path, terminals: Sequence[dict[str, Any]], doors: Sequence[dict[str, Any]] = ()) -> Iterator[Bridge]:
+    """The connector with these terminals, a HiPay door and these other doors, ready, for the time of the block."""
+    till_port, api_port = free_port(), free_port()
+    settings = {
+        "data": str(folder / "data"),
+        "console": {"port": api_port},
+        "engine": {"probe_seconds": 0},
+        "terminals": list(terminals),
+        "doors": [_hipay(terminals, till_port), *doors],
+    }
+    command: list[str | Path] = [*TILLBRIDGE, "connector", "run", "--config", _written(folder, settings)]
     log = folder / "connector.log"
     begin = perf_counter()
     with log.open("a") as errors, program(command, errors=errors.fileno()) as started:
@@ -72,4 +95,6 @@ def bridge(folder: Path, terminals: Sequence[dict[str, Any]]) -> Iterator[Bridge
             started.hear_until(READY)
         except RuntimeError as error:
             raise RuntimeError(f"{error}: {log.read_text()[-LAST_WORDS:]}") from error
-        yield Bridge(started, till_port, perf_counter() - begin)
+        ready_after = perf_counter() - begin
+        key = (folder / "data" / KEY_FILE).read_text().strip()
+        yield Bridge(started, till_port, api_port, key, ready_after)

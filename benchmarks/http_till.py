@@ -31,12 +31,14 @@ class HttpTill:
     """One connection, kept open. `pieces` is in how many writes a request goes out: 1, or head and body apart.
 
     `nagle` leaves the kernel's default on, under which the second write waits for the first one to be acknowledged.
+    `authorization` is the header's whole value; without it the login of the HiPay door.
     """
 
-    def __init__(self, port: int, *, pieces: int = 1, nagle: bool = False) -> None:
+    def __init__(self, port: int, *, pieces: int = 1, nagle: bool = False, authorization: str = "") -> None:
         self._port = port
         self._pieces = pieces
         self._nagle = nagle
+        self._authorization = authorization or f"Basic {b64encode(f'{LOGIN}:{PASSWORD}'.encode()).decode()}"
         self._socket: socket.socket | None = None
 
     def __enter__(self) -> Self:
@@ -51,9 +53,12 @@ class HttpTill:
             self._socket.close()
             self._socket = None
 
-    def post(self, path: str, body: bytes = b"") -> Answered:
-        """One request and its answer; the time includes the opening of a connection that is not open."""
-        head, asked = _head(path, self._port, body), monotonic_ns()
+    def post(self, path: str, body: bytes = b"", **headers: str) -> Answered:
+        """One request and its answer; the time includes the opening of a connection that is not open.
+
+        `headers` are more of them, with _ for the hyphens of their names.
+        """
+        head, asked = self._head(path, body, headers), monotonic_ns()
         line = self._socket or self._connect()
         if self._pieces == 1:
             line.sendall(head + body)
@@ -71,19 +76,18 @@ class HttpTill:
             raise RuntimeError(f"a payment of the benchmark ended as {answered.status} {told}")
         return answered
 
+    def _head(self, path: str, body: bytes, headers: dict[str, str]) -> bytes:
+        more = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+        return (
+            f"POST {path} HTTP/1.1\r\nHost: localhost:{self._port}\r\nAuthorization: {self._authorization}\r\n"
+            f"Content-Type: application/json\r\n{more}Content-Length: {len(body)}\r\n\r\n"
+        ).encode()
+
     def _connect(self) -> socket.socket:
         line = socket.create_connection(("localhost", self._port), TIMEOUT)
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, not self._nagle)
         self._socket = line
         return line
-
-
-def _head(path: str, port: int, body: bytes) -> bytes:
-    login = b64encode(f"{LOGIN}:{PASSWORD}".encode()).decode()
-    return (
-        f"POST {path} HTTP/1.1\r\nHost: localhost:{port}\r\nAuthorization: Basic {login}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    ).encode()
 
 
 def _answer(line: socket.socket, asked: int) -> Answered:

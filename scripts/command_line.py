@@ -91,7 +91,8 @@ def _usage(title: str, callback: Callable[..., Any]) -> str:
     optional = False
     for name, info, kind, default in _parameters(callback):
         if isinstance(info, ArgumentInfo):
-            words.append(info.metavar or name.upper())
+            word = info.metavar or name.upper()
+            words.append(word if default is inspect.Parameter.empty else f"[{word}]")
         elif default is inspect.Parameter.empty:
             words.append(_written(_option(info, name), _value(info, kind)))
         else:
@@ -142,6 +143,8 @@ def _default(default: object) -> str:
             return "required"
         case None | False:
             return ""
+        case True:
+            return "on"
         case float():
             return f"`{default:g}`"
         case _:

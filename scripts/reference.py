@@ -7,11 +7,21 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from scripts import command_line, native_api, settings
+from scripts import command_line, matrix, native_api, postman_native, settings
 from scripts.markdown import table
+from tillbridge.connector.api import references
 from tillbridge.domain.errors import CATALOGUE
 from tillbridge.protocols.hipay import openapi as hipay
-from tillbridge.virtual.scenarios import BY_ENDING, DOCUMENT, ENDINGS, EVERY_WIRE, HANDSHAKE, Scenario
+from tillbridge.virtual.scenarios import (
+    BY_ENDING,
+    DOCUMENT,
+    ENDINGS,
+    EVERY_WIRE,
+    HANDSHAKE,
+    MYPOS,
+    TOUCHSCREEN,
+    Scenario,
+)
 
 FOLDER: Final = Path(__file__).parents[1] / "docs" / "reference"
 
@@ -62,7 +72,13 @@ Every scenario can be asked for by name as well, for the next payment or for all
 {table(heads, _scenario_rows(HANDSHAKE))}
 ## Trouble on wires with one document for an answer
 
-{table(heads, _scenario_rows(DOCUMENT))}"""
+{table(heads, _scenario_rows(DOCUMENT))}
+## Trouble on the wire of touch-screen terminals
+
+{table(heads, _scenario_rows(TOUCHSCREEN))}
+## Trouble on the wire of XML documents
+
+{table(heads, _scenario_rows(MYPOS))}"""
 
 
 def pages() -> dict[str, str]:
@@ -71,7 +87,10 @@ def pages() -> dict[str, str]:
         "cli.md": _WRITTEN + command_line.page(),
         "errors.md": errors(),
         "hipay-openapi.json": hipay.text(),
+        "matrix.md": _WRITTEN + matrix.page(),
         "native-api.md": _WRITTEN + native_api.page(),
+        "native-openapi.json": references.native_text(),
+        f"../postman/{postman_native.NAME}": postman_native.text(),
         "scenarios.md": scenarios(),
         "settings.md": _WRITTEN + settings.page(),
     }

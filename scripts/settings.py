@@ -14,6 +14,9 @@ from tillbridge.protocols import registry
 
 Schema = Mapping[str, Any]
 
+LONGEST_PATTERN: Final = 40
+"""Characters of a pattern that a person still reads; a longer one says less than the setting's name."""
+
 _BEGINNING: Final = """# Settings
 
 One YAML file, `connector.yml` unless `--config` says otherwise. This one serves a till that was made for HiPay, with a
@@ -168,7 +171,8 @@ def _range(field: Schema) -> str:
 def _text(field: Schema) -> str:
     if field.get("format") == "path":
         return "path"
-    pattern = f" like `{field['pattern']}`" if "pattern" in field else ""
+    shown = len(field.get("pattern", "")) <= LONGEST_PATTERN
+    pattern = f" like `{field['pattern']}`" if "pattern" in field and shown else ""
     longest = f", at most {field['maxLength']} characters" if "maxLength" in field else ""
     return f"text{pattern}{longest}"
 
