@@ -18,6 +18,23 @@ _REAL: Final = frozenset({"acceptance", "browser", "integration"})
 """Folders whose tests start processes, open ports and watch the time: beside each other they would disturb each other,
 so that one worker runs them all while another one does the rest."""
 
+_IN_PROCESS: Final = (
+    "test_api_keys",
+    "test_api_lists",
+    "test_api_metrics",
+    "test_api_operations",
+    "test_api_payments",
+    "test_api_receipts",
+    "test_api_refusals",
+    "test_api_resume",
+    "test_api_webhooks",
+    "test_console_",
+    "test_every_route",
+    "test_raw_",
+    "test_terminal_addresses",
+)
+"""Tests of those folders that stay in their own process, on ports that the system chooses: they may run anywhere."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", help="the one seed that tests/simulation runs instead of its sample")
@@ -35,8 +52,9 @@ class _RealOnOneWorker(LoadScopeScheduling):  # type: ignore[misc]  # it has no 
     """By folder and not by pytest-xdist's own marks: since pytest 9.2 those are set too late to be seen."""
 
     def _split_scope(self, nodeid: str) -> str:
-        folder = Path(nodeid.partition("::")[0]).parts[1]
-        return "real" if folder in _REAL else nodeid
+        path = Path(nodeid.partition("::")[0])
+        in_process = path.parts[1] == "integration" and path.name.startswith(_IN_PROCESS)
+        return "real" if path.parts[1] in _REAL and not in_process else nodeid
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:

@@ -9,8 +9,6 @@ import pytest
 
 from tests.support.concert_frames import MASKED_PAN, REFERENCE_REQUEST
 from tests.support.concert_v2 import (
-    JOURNAL,
-    TILL,
     TWELVE_FIFTY,
     MemoryLine,
     Shop,
@@ -21,6 +19,7 @@ from tests.support.concert_v2 import (
     told_to_till,
 )
 from tests.support.slow_lines import SLOW_LINES
+from tests.support.wires import JOURNAL, TILL
 from tillbridge.domain.money import Money, currency
 from tillbridge.domain.operation import Kind, Progress
 from tillbridge.domain.outcome import Approved, Declined, DoubtReason, InDoubt, NotStarted, NotStartedReason

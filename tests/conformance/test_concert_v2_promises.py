@@ -6,7 +6,6 @@ import pytest
 
 from tests.support.concert_frames import REFERENCE_REQUEST
 from tests.support.concert_v2 import (
-    TILL,
     TWELVE_FIFTY,
     Journal,
     MemoryLine,
@@ -17,6 +16,7 @@ from tests.support.concert_v2 import (
     shop,
     told_to_till,
 )
+from tests.support.wires import TILL
 from tillbridge.domain.money import EUR, Money
 from tillbridge.domain.operation import Kind
 from tillbridge.domain.outcome import Approved, DoubtReason, InDoubt, NotStarted, NotStartedReason

@@ -8,11 +8,8 @@ import asyncio
 import pytest
 
 from tests.support.concert_v3 import (
-    CONNECT,
-    JOURNAL,
     REFERENCE,
     REQUEST,
-    TILL,
     TWELVE_FIFTY,
     Network,
     assert_no_lie,
@@ -22,6 +19,7 @@ from tests.support.concert_v3 import (
     shop,
     told_to_till,
 )
+from tests.support.wires import CONNECT, JOURNAL, TILL
 from tillbridge.domain.money import EUR, Money, currency
 from tillbridge.domain.operation import Kind, Progress
 from tillbridge.domain.outcome import (

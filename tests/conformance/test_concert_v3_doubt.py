@@ -6,11 +6,8 @@ import pytest
 
 from tests.support.concert_v3 import (
     AFTERWARDS,
-    CONNECT,
-    JOURNAL,
     REFERENCE,
     TWELVE_FIFTY,
-    Journal,
     Network,
     assert_no_lie,
     money_taken,
@@ -18,6 +15,7 @@ from tests.support.concert_v3 import (
     shop,
     told_to_till,
 )
+from tests.support.wires import CONNECT, JOURNAL, Journal
 from tillbridge.domain.outcome import (
     Approved,
     DoubtReason,

@@ -12,20 +12,16 @@ import pytest
 from tests.support.concert_v3 import (
     AFTERWARDS,
     ANSWER,
-    JOURNAL,
     REFERENCE,
     REFUSING,
     REQUEST,
-    TILL,
     TWELVE_FIFTY,
-    Journal,
-    Switches,
-    Trace,
     driver_settings,
     money_taken,
     operation,
     told_to_till,
 )
+from tests.support.wires import JOURNAL, TILL, Journal, Switches, Trace
 from tillbridge.domain.money import EUR, Money
 from tillbridge.domain.outcome import (
     Approved,

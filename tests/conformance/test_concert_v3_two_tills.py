@@ -11,7 +11,6 @@ from tests.support.concert_v3 import (
     AFTERWARDS,
     REFERENCE,
     TWELVE_FIFTY,
-    Journal,
     Network,
     Shop,
     door_settings,
@@ -21,6 +20,7 @@ from tests.support.concert_v3 import (
     shop,
     told_to_till,
 )
+from tests.support.wires import Journal
 from tillbridge.domain.money import EUR, Money
 from tillbridge.domain.outcome import Approved, Declined, DeclineReason, Outcome
 from tillbridge.protocols.concert.v3.driver import ConcertV3Terminal

@@ -10,10 +10,7 @@ import pytest
 from tests.support.concert_v3 import money_taken, told_to_till
 from tests.support.mypos import (
     AFTERWARDS,
-    CONNECT,
-    JOURNAL,
     PAY,
-    TILL,
     TWELVE_FIFTY,
     Network,
     assert_no_lie,
@@ -23,6 +20,7 @@ from tests.support.mypos import (
     operation,
     shop,
 )
+from tests.support.wires import CONNECT, JOURNAL, TILL
 from tillbridge.domain.money import EUR, Money, currency
 from tillbridge.domain.operation import Kind, Parent, Progress
 from tillbridge.domain.outcome import (

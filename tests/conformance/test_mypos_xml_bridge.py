@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.concert_v3 import Switches, money_taken
+from tests.support.concert_v3 import money_taken
 from tests.support.mypos import PAY, Counter, Network, door_settings, driver_settings, heard
+from tests.support.wires import Switches
 from tests.unit.engine.house import SETTINGS
 from tillbridge.domain.operation import Stage
 from tillbridge.engine.engine import Engine, TerminalSetup

@@ -5,11 +5,9 @@ import re
 
 import pytest
 
-from tests.support.concert_v3 import Journal, money_taken, told_to_till
+from tests.support.concert_v3 import money_taken, told_to_till
 from tests.support.mypos import (
     AFTERWARDS,
-    CONNECT,
-    JOURNAL,
     Canned,
     Network,
     Shop,
@@ -19,6 +17,7 @@ from tests.support.mypos import (
     operation,
     shop,
 )
+from tests.support.wires import CONNECT, JOURNAL, Journal
 from tillbridge.domain.outcome import (
     Approved,
     Declined,

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.touchscreen import WIRE_ID, exchange, lone_door, profile, question
 from tillbridge.domain.money import EUR, Money, currency
+from tillbridge.protocols.strict_json import JsonObject
 from tillbridge.protocols.touchscreen.link import Heard
 from tillbridge.protocols.touchscreen.messages import (
     Start,
@@ -17,7 +18,7 @@ from tillbridge.protocols.touchscreen.messages import (
     wire_id,
 )
 from tillbridge.protocols.touchscreen.profile import Op, Profile, built_in
-from tillbridge.protocols.touchscreen.strict_json import JsonObject, write
+from tillbridge.protocols.touchscreen.strict_json import write
 from tillbridge.runtime.manual import manual_runtime, run_manual
 from tillbridge.virtual.terminal import VirtualTerminal
 

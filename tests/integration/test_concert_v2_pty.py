@@ -13,7 +13,8 @@ import pytest
 
 from tests.lines import PATIENCE, Recorder
 from tests.support.concert_frames import MASKED_PAN, REFERENCE_REQUEST
-from tests.support.concert_v2 import Journal, Switches, money_taken, operation, told_to_till
+from tests.support.concert_v2 import Journal, money_taken, operation, told_to_till
+from tests.support.wires import Switches
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.outcome import Approved, DoubtReason, InDoubt, NotStarted, NotStartedReason
 from tillbridge.protocols.concert.v2.door import DOOR

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.lines import PATIENCE
-from tests.support.concert_v3 import TWELVE_FIFTY, Journal, money_taken, operation, told_to_till
+from tests.support.concert_v3 import TWELVE_FIFTY, money_taken, operation, told_to_till
+from tests.support.wires import Journal
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.outcome import Approved, DoubtReason, InDoubt, NotStarted, NotStartedReason
 from tillbridge.protocols.concert.v3.door import DOOR

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from tests.lines import PATIENCE
-from tests.support.concert_v3 import Journal, money_taken, told_to_till
+from tests.support.concert_v3 import money_taken, told_to_till
 from tests.support.mypos import PAY, REFUSING, TWELVE_FIFTY, held, operation
+from tests.support.wires import Journal
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.operation import Kind
 from tillbridge.domain.outcome import Approved, Declined, DoubtReason, InDoubt, NotStarted, NotStartedReason

@@ -14,7 +14,8 @@ from tillbridge.domain.outcome import Approved, DoubtReason, InDoubt, NotStarted
 from tillbridge.protocols import registry
 from tillbridge.protocols.contract import HealthState, Terminal
 from tillbridge.protocols.touchscreen.driver import TouchScreenTerminal
-from tillbridge.protocols.touchscreen.link import MAX_ANSWER, Address, Ended, Heard, HttpLink, Lost, NotSent, Question
+from tillbridge.protocols.touchscreen.link import MAX_ANSWER, Address, Ended, Heard, HttpLink, Question
+from tillbridge.protocols.unheard import Lost, NotSent
 from tillbridge.runtime.effects import Runtime
 from tillbridge.virtual.behaviour import ScriptedBehaviour
 from tillbridge.virtual.scenarios import SCENARIOS

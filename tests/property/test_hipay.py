@@ -14,6 +14,7 @@ from tillbridge.protocols.hipay import cart, strict_json
 from tillbridge.protocols.hipay.answers import Answers, notes
 from tillbridge.protocols.hipay.cart import CartStatus
 from tillbridge.protocols.hipay.messages import Order, read_order
+from tillbridge.protocols.strict_json import canonical, write
 
 CENTS = st.integers(min_value=1, max_value=10**10)
 TEXTS = st.text(max_size=20)
@@ -46,7 +47,7 @@ def read(body: bytes) -> Order | None:
     assert found.entry.status == 400
     assert found.place
     answer = ANSWERS.refusal(found, "trace")
-    assert json.loads(strict_json.write(answer.body))["money_moved"] == "no"
+    assert json.loads(write(answer.body))["money_moved"] == "no"
     return None
 
 
@@ -103,15 +104,15 @@ def test_the_float_of_a_careless_till_is_read_as_it_prints(minor: int) -> None:
 
 @given(EXACT)
 def test_what_is_written_reads_back_digit_by_digit(value: object) -> None:
-    text = strict_json.write(value)
+    text = write(value)
     again = strict_json.read_value(text)
-    assert strict_json.write(again) == text
+    assert write(again) == text
     assert text.isascii()
 
 
 @given(st.dictionaries(TEXTS, EXACT, max_size=6))
 def test_the_order_of_keys_has_no_meaning(value: dict[str, object]) -> None:
-    assert strict_json.canonical(value) == strict_json.canonical(dict(reversed(value.items())))
+    assert canonical(value) == canonical(dict(reversed(value.items())))
 
 
 @given(st.lists(VALUES, max_size=5) | st.dictionaries(TEXTS, VALUES, max_size=5))

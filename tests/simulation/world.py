@@ -21,9 +21,10 @@ from tillbridge.engine.opening import open_engine
 from tillbridge.engine.rules import EngineSettings, OrderIdsRepeat
 from tillbridge.protocols.concert.v2.door import ConcertV2Door
 from tillbridge.protocols.concert.v2.driver import ConcertV2Terminal
-from tillbridge.protocols.concert.v2.listeners import Factory, Ready
+from tillbridge.protocols.concert.v2.listeners import Factory
 from tillbridge.protocols.concert.v2.settings import DoorSettings, DriverSettings, ListenAddress, TerminalAddress
 from tillbridge.protocols.contract import Payment, PaymentRequest
+from tillbridge.protocols.listeners import Ready
 from tillbridge.runtime.manual import manual_runtime
 from tillbridge.runtime.sqlite import Committer, Connect, InlineCommitter, Job
 from tillbridge.transports.memory import memory_pair

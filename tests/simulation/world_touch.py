@@ -22,8 +22,9 @@ from tillbridge.engine.opening import open_engine
 from tillbridge.engine.rules import EngineSettings
 from tillbridge.protocols.contract import Payment
 from tillbridge.protocols.touchscreen.driver import TouchScreenTerminal
-from tillbridge.protocols.touchscreen.link import Ended, Lost, Question
+from tillbridge.protocols.touchscreen.link import Ended, Question
 from tillbridge.protocols.touchscreen.profile import built_in
+from tillbridge.protocols.unheard import Lost
 from tillbridge.runtime.sqlite import InlineCommitter
 from tillbridge.transports.asgi import App
 from tillbridge.virtual.behaviour import ScriptedBehaviour

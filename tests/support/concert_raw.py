@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from tests.support.concert_v2 import MemoryLine, Switches, door_settings, driver_settings
+from tests.support.concert_v2 import MemoryLine, door_settings, driver_settings
+from tests.support.wires import Switches
 from tillbridge.protocols.concert.v2.door import ConcertV2Door
 from tillbridge.protocols.concert.v2.driver import ConcertV2Terminal
 from tillbridge.protocols.concert.v2.settings import DoorSettings, DriverSettings

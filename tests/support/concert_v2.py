@@ -2,20 +2,21 @@
 
 import asyncio
 import random
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from tests.support import wires
+from tests.support.wires import JOURNAL, TILL, Switches, Tapped, Trace
 from tillbridge.domain.money import EUR, Money
-from tillbridge.domain.operation import Kind, Operation, Progress
+from tillbridge.domain.operation import Kind, Operation
 from tillbridge.domain.outcome import Approved, Declined, InDoubt, NotStarted, Outcome
 from tillbridge.protocols.concert.v2.door import ConcertV2Door
 from tillbridge.protocols.concert.v2.driver import ConcertV2Terminal
-from tillbridge.protocols.concert.v2.listeners import Plug
 from tillbridge.protocols.concert.v2.settings import DoorSettings, DriverSettings
 from tillbridge.protocols.contract import Fault, LateResult
+from tillbridge.protocols.listeners import Plug
 from tillbridge.runtime.manual import manual_runtime
 from tillbridge.transports.errors import LineUnavailable
 from tillbridge.transports.hostile import Hostility, through
@@ -26,8 +27,6 @@ from tillbridge.virtual.terminal import VirtualTerminal
 P = TypeVar("P", bound=asyncio.Protocol)
 
 TWELVE_FIFTY = Money(1250, EUR)
-TILL, TERMINAL, JOURNAL = "till", "terminal", "journal"
-Trace = list[tuple[str, object]]
 
 
 def operation(amount: Money | None = TWELVE_FIFTY, kind: Kind = Kind.SALE, **different: Any) -> Operation:
@@ -41,26 +40,6 @@ def driver_settings(**different: Any) -> DriverSettings:
 
 def door_settings(**different: Any) -> DoorSettings:
     return DoorSettings.model_validate({"tcp": {"port": 1}, "name": "till-1"} | different)
-
-
-class _Tapped(asyncio.Protocol):
-    """Writes down what arrives at one side."""
-
-    def __init__(self, inner: asyncio.Protocol, who: str, trace: Trace) -> None:
-        self._inner, self._who, self._trace = inner, who, trace
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._inner.connection_made(transport)
-
-    def data_received(self, data: bytes) -> None:
-        self._trace.append((self._who, data))
-        self._inner.data_received(data)
-
-    def eof_received(self) -> bool | None:
-        return self._inner.eof_received()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._inner.connection_lost(exc)
 
 
 class MemoryLine:
@@ -89,7 +68,7 @@ class MemoryLine:
             raise LineUnavailable("the cable is not plugged in")
         self.openings += 1
         near, far = memory_pair()
-        far.attach(_Tapped(self._factory(), TILL, self.trace))
+        far.attach(Tapped(self._factory(), TILL, self.trace))
         if not self._hostilities:
             protocol = factory()
             return near.attach(protocol), protocol
@@ -105,48 +84,20 @@ class MemoryLine:
         return b"".join(data for who, data in self.trace if who == TILL and isinstance(data, bytes))
 
 
-class Journal:
-    """An `OperationLog` that writes down what it is told, and can fail."""
+class Journal(wires.Journal):
+    """A journal whose disk may be slow: `slow` are seconds."""
 
     def __init__(self, trace: Trace | None = None, *, fails_at: str = "", slow: float = 0.0) -> None:
-        self.trace = trace if trace is not None else []
-        self.outcomes: list[Outcome] = []
-        self.seen: list[Progress] = []
-        self._fails_at = fails_at
+        super().__init__(trace, fails_at=fails_at)
         self._slow = slow
 
     async def sending(self) -> None:
-        await self._write("sending")
-
-    def progress(self, progress: Progress) -> None:
-        self.seen.append(progress)
-
-    async def signature(self, approved: Approved) -> bool:
-        raise AssertionError(f"nobody signs here: {approved}")
+        await asyncio.sleep(self._slow)
+        await super().sending()
 
     async def outcome(self, outcome: Outcome) -> None:
-        await self._write("outcome")
-        self.outcomes.append(outcome)
-
-    async def _write(self, what: str) -> None:
         await asyncio.sleep(self._slow)
-        if what == self._fails_at:
-            raise OSError("no space left on the disk")
-        self.trace.append((JOURNAL, what))
-
-
-class Switches:
-    """A `Behaviour` whose faults strike a number of times each, whatever payment they are about."""
-
-    def __init__(self, faults: Mapping[Fault, int]) -> None:
-        self.left = Counter(faults)
-
-    def strikes(self, fault: Fault, payment_id: str | None = None) -> bool:
-        del payment_id
-        if self.left[fault] <= 0:
-            return False
-        self.left[fault] -= 1
-        return True
+        await super().outcome(outcome)
 
 
 @dataclass

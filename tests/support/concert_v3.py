@@ -1,26 +1,23 @@
 """A till's driver, a network that can be bad, and a door over the virtual terminal: Concert V3 in one process."""
 
 import asyncio
-import random
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.support import wires
+from tests.support.wires import JOURNAL, Journal, Switches
 from tillbridge.domain.money import EUR, Money
-from tillbridge.domain.operation import Kind, Operation, Progress
+from tillbridge.domain.operation import Kind, Operation
 from tillbridge.domain.outcome import Aborted, Approved, Declined, InDoubt, NotStarted, Outcome
 from tillbridge.protocols.concert.v3.door import TcpDoor
 from tillbridge.protocols.concert.v3.driver import ConcertV3Terminal
-from tillbridge.protocols.concert.v3.lines import TcpLine, TillConnection
+from tillbridge.protocols.concert.v3.lines import TcpLine
 from tillbridge.protocols.concert.v3.service import TerminalService
 from tillbridge.protocols.concert.v3.settings import DoorSettings, DriverSettings
 from tillbridge.protocols.contract import Fault, LateResult
 from tillbridge.runtime.manual import manual_runtime
-from tillbridge.transports.errors import LineUnavailable
-from tillbridge.transports.hostile import Hostility, through
-from tillbridge.transports.memory import MemoryEnd, memory_pair
 from tillbridge.virtual.rows import Movement
 from tillbridge.virtual.scenarios import Declines, Scenario
 from tillbridge.virtual.script import Step
@@ -28,8 +25,6 @@ from tillbridge.virtual.terminal import VirtualTerminal
 
 TWELVE_FIFTY = Money(1250, EUR)
 REFERENCE = "0123456789abcdef0123456789abcdef"
-TILL, JOURNAL, CONNECT = "till", "journal", "connect"
-Trace = list[tuple[str, object]]
 
 REQUEST = b"CZ0040300CJ012012345678901CA00201CB0041250CD0010CE003978CF032" + REFERENCE.encode()
 ANSWER = (
@@ -58,101 +53,8 @@ def door_settings(**different: Any) -> DoorSettings:
     return DoorSettings.model_validate({"reference_is_order": True} | different)
 
 
-class _Tapped(asyncio.Protocol):
-    """Writes down what arrives at the terminal."""
-
-    def __init__(self, inner: asyncio.Protocol, trace: Trace) -> None:
-        self._inner, self._trace = inner, trace
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._inner.connection_made(transport)
-
-    def data_received(self, data: bytes) -> None:
-        self._trace.append((TILL, data))
-        self._inner.data_received(data)
-
-    def eof_received(self) -> bool | None:
-        return self._inner.eof_received()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._inner.connection_lost(exc)
-
-
-class Network:
-    """Connects tills to a terminal. Each connection gets the next hostility, later ones get none.
-
-    `trace` has the connections, and the bytes of the till as they arrive; a test's journal writes into it too.
-    """
-
-    def __init__(self, *hostilities: Hostility, seed: int = 0) -> None:
-        self.trace: Trace = []
-        self.answering: Callable[[], asyncio.Protocol] | None = None
-        self.ends: list[MemoryEnd] = []
-        self._hostilities = list(hostilities)
-        self._chance = random.Random(seed)
-
-    async def connect(self, factory: Callable[[], TillConnection]) -> tuple[asyncio.Transport, TillConnection]:
-        """What the driver's line opens connections with."""
-        self.trace.append((CONNECT, None))
-        if self.answering is None:
-            raise LineUnavailable("terminal:8888 refused the connection: nothing listens on that port there")
-        near, far = memory_pair()
-        self.ends.append(near)
-        far.attach(_Tapped(self.answering(), self.trace))
-        if not self._hostilities:
-            protocol = factory()
-            return near.attach(protocol), protocol
-
-        async def connect(make: Callable[[], Any]) -> tuple[asyncio.Transport, Any]:
-            between = make()
-            return near.attach(between), between
-
-        return await through(connect, factory, self._hostilities.pop(0), self._chance)
-
-    @property
-    def from_till(self) -> bytes:
-        return b"".join(data for who, data in self.trace if who == TILL and isinstance(data, bytes))
-
-
-class Journal:
-    """An `OperationLog` that writes down what it is told, and can fail."""
-
-    def __init__(self, trace: Trace | None = None, *, fails_at: str = "") -> None:
-        self.trace = trace if trace is not None else []
-        self.outcomes: list[Outcome] = []
-        self.seen: list[Progress] = []
-        self._fails_at = fails_at
-
-    async def sending(self) -> None:
-        self._write("sending")
-
-    def progress(self, progress: Progress) -> None:
-        self.seen.append(progress)
-
-    async def signature(self, approved: Approved) -> bool:
-        raise AssertionError(f"nobody signs here: {approved}")
-
-    async def outcome(self, outcome: Outcome) -> None:
-        self._write("outcome")
-        self.outcomes.append(outcome)
-
-    def _write(self, what: str) -> None:
-        if what == self._fails_at:
-            raise OSError("no space left on the disk")
-        self.trace.append((JOURNAL, what))
-
-
-class Switches:
-    """A `Behaviour` whose faults strike a number of times each, whatever payment they are about."""
-
-    def __init__(self, faults: Mapping[Fault, int]) -> None:
-        self.left = Counter(faults)
-
-    def strikes(self, fault: Fault, payment_id: str | None = None) -> bool:  # noqa: ARG002 - whichever payment it is
-        if self.left[fault] <= 0:
-            return False
-        self.left[fault] -= 1
-        return True
+class Network(wires.Network):
+    port = 8888
 
 
 @dataclass

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.lines import Recorder
-from tests.support.concert_v3 import Switches
+from tests.support.wires import Switches
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.operation import Stage
 from tillbridge.domain.outcome import DoubtReason, InDoubt

@@ -1,7 +1,6 @@
 """A till's driver, a network that can be bad, and a door over the virtual terminal: myPOS XML in one process."""
 
 import asyncio
-import random
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -9,12 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tests.lines import Recorder
-from tests.support.concert_v3 import Journal, Switches, money_taken
+from tests.support import wires
+from tests.support.concert_v3 import money_taken
+from tests.support.wires import JOURNAL, Journal, Switches
 from tillbridge.domain.money import EUR, Money
 from tillbridge.domain.operation import Kind, Operation, Parent
 from tillbridge.domain.outcome import Aborted, Approved, Declined, InDoubt, NotStarted, Outcome
 from tillbridge.protocols.contract import Behaviour, Fault, LateResult
-from tillbridge.protocols.mypos_xml.connection import TillConnection
 from tillbridge.protocols.mypos_xml.door import MyposXmlDoor
 from tillbridge.protocols.mypos_xml.driver import MyposXmlTerminal
 from tillbridge.protocols.mypos_xml.line import Line
@@ -22,9 +22,7 @@ from tillbridge.protocols.mypos_xml.opening import manner_of
 from tillbridge.protocols.mypos_xml.service import TerminalService
 from tillbridge.protocols.mypos_xml.settings import DoorSettings, DriverSettings
 from tillbridge.runtime.manual import manual_runtime
-from tillbridge.transports.errors import LineUnavailable
-from tillbridge.transports.hostile import Hostility, through
-from tillbridge.transports.memory import MemoryEnd, memory_pair
+from tillbridge.transports.memory import memory_pair
 from tillbridge.virtual.scenarios import Declines, Scenario
 from tillbridge.virtual.script import Step
 from tillbridge.virtual.terminal import VirtualTerminal
@@ -40,9 +38,6 @@ PAY: Final = (
 """The sale of `operation()` as it passes over the wire."""
 
 _END: Final = re.compile(rb"</[^>]*resp *>", re.IGNORECASE)
-
-TILL, JOURNAL, CONNECT = "till", "journal", "connect"
-Trace = list[tuple[str, object]]
 
 REFUSING = Step(Scenario("refuse", "declined", Declines()))
 AFTERWARDS = 1000.0
@@ -69,63 +64,8 @@ def door_settings(**different: Any) -> DoorSettings:
     return DoorSettings.model_validate({"currency": "EUR"} | different)
 
 
-class _Tapped(asyncio.Protocol):
-    """Writes down what arrives at the terminal."""
-
-    def __init__(self, inner: asyncio.Protocol, trace: Trace) -> None:
-        self._inner, self._trace = inner, trace
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._inner.connection_made(transport)
-
-    def data_received(self, data: bytes) -> None:
-        self._trace.append((TILL, data))
-        self._inner.data_received(data)
-
-    def eof_received(self) -> bool | None:
-        return self._inner.eof_received()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._inner.connection_lost(exc)
-
-
-class Network:
-    """Connects tills to a terminal. Each connection gets the next hostility, later ones get none.
-
-    `trace` has the connections, and the bytes of the till as they arrive; a test's journal writes into it too.
-    """
-
-    def __init__(self, *hostilities: Hostility, seed: int = 0) -> None:
-        self.trace: Trace = []
-        self.answering: Callable[[], asyncio.Protocol] | None = None
-        self.ends: list[MemoryEnd] = []
-        self._hostilities = list(hostilities)
-        self._chance = random.Random(seed)
-
-    async def connect(self, factory: Callable[[], TillConnection]) -> tuple[asyncio.Transport, TillConnection]:
-        """What the driver's line opens connections with."""
-        self.trace.append((CONNECT, None))
-        if self.answering is None:
-            raise LineUnavailable("terminal:51042 refused the connection: nothing listens on that port there")
-        near, far = memory_pair()
-        self.ends.append(near)
-        far.attach(_Tapped(self.answering(), self.trace))
-
-        async def connect(make: Callable[[], Any]) -> tuple[asyncio.Transport, Any]:
-            between = make()
-            return near.attach(between), between
-
-        if not self._hostilities:
-            return await connect(factory)
-        return await through(connect, factory, self._hostilities.pop(0), self._chance)
-
-    @property
-    def from_till(self) -> bytes:
-        return b"".join(data for who, data in self.trace if who == TILL and isinstance(data, bytes))
-
-    @property
-    def connections(self) -> int:
-        return sum(who == CONNECT for who, _ in self.trace)
+class Network(wires.Network):
+    port = 51042
 
 
 @dataclass

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.support import wires
+from tests.support.wires import JOURNAL, Switches, Trace
 from tillbridge.domain.money import EUR, Money
 from tillbridge.domain.operation import Kind, Operation, Parent, Progress
 from tillbridge.domain.outcome import (
@@ -23,9 +25,10 @@ from tillbridge.domain.outcome import (
 from tillbridge.protocols.contract import Behaviour, Fault, PaymentDesk, Unanswered
 from tillbridge.protocols.touchscreen.door import TouchScreenDoor
 from tillbridge.protocols.touchscreen.driver import TouchScreenTerminal
-from tillbridge.protocols.touchscreen.link import Address, Ended, Heard, Lost, NotSent, Question
+from tillbridge.protocols.touchscreen.link import Address, Ended, Heard, Question
 from tillbridge.protocols.touchscreen.profile import Profile, built_in
 from tillbridge.protocols.touchscreen.settings import DoorSettings, DriverSettings
+from tillbridge.protocols.unheard import Lost, NotSent
 from tillbridge.runtime.manual import manual_runtime
 from tillbridge.transports.asgi import LINE, App, Message
 from tillbridge.virtual.behaviour import ScriptedBehaviour
@@ -37,8 +40,6 @@ REFERENCE = "0123456789abcdef0123456789abcdef"
 WIRE_ID = "01234567-89ab-cdef-0123-456789abcdef"
 VOIDING = "fedcba9876543210fedcba9876543210"
 SECRET = "27924505"
-Trace = list[tuple[str, object]]
-JOURNAL = "journal"
 REFUSED = NotSent(NotStartedReason.NETWORK_UNAVAILABLE, "refused")
 GONE = Lost(DoubtReason.LINE_LOST, "gone")
 
@@ -191,8 +192,8 @@ def failing(name: str, ended: Ended, times: int = 1) -> Callable[[Question], End
     return fail
 
 
-class Journal:
-    """An `OperationLog` that writes down what it is told.
+class Journal(wires.Journal):
+    """A journal of a counter where somebody may have to sign.
 
     `accepts` is what the cashier says of a signature, `meanwhile` happens while the intent goes to the disk.
     """
@@ -200,42 +201,23 @@ class Journal:
     meanwhile: Callable[[], Awaitable[object]] | None = None
 
     def __init__(self, trace: Trace | None = None, *, accepts: bool = True) -> None:
-        self.trace = trace if trace is not None else []
-        self.outcomes: list[Outcome] = []
-        self.seen: list[Progress] = []
+        super().__init__(trace)
         self.signed: list[Approved] = []
         self._accepts = accepts
 
     async def sending(self) -> None:
-        self.trace.append((JOURNAL, "sending"))
+        await super().sending()
         if self.meanwhile is not None:
             await self.meanwhile()
 
     def progress(self, progress: Progress) -> None:
         if self.seen[-1:] != [progress]:
-            self.seen.append(progress)
+            super().progress(progress)
 
     async def signature(self, approved: Approved) -> bool:
-        self.trace.append((JOURNAL, "signature"))
+        self._write("signature")
         self.signed.append(approved)
         return self._accepts
-
-    async def outcome(self, outcome: Outcome) -> None:
-        self.trace.append((JOURNAL, "outcome"))
-        self.outcomes.append(outcome)
-
-
-class Switches:
-    """A `Behaviour` whose faults strike a number of times each, whatever payment they are about."""
-
-    def __init__(self, faults: Mapping[Fault, int]) -> None:
-        self.left = Counter(faults)
-
-    def strikes(self, fault: Fault, payment_id: str | None = None) -> bool:  # noqa: ARG002 - whichever payment it is
-        if self.left[fault] <= 0:
-            return False
-        self.left[fault] -= 1
-        return True
 
 
 @dataclass

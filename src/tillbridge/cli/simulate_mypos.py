@@ -14,6 +14,7 @@ from tillbridge.cli.simulate_options import (
     HostOption,
     LedgerOption,
     NameOption,
+    PortOption,
     ScenarioOption,
     choice,
 )
@@ -46,9 +47,6 @@ SETTINGS: Final = MappingProxyType(
 )
 """The setting of the door that each option stands for."""
 
-PortOption = Annotated[
-    int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="The TCP port; with 0 the system chooses one.")
-]
 PtyOption = Annotated[
     Path | None,
     typer.Option(

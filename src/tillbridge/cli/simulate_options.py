@@ -7,6 +7,9 @@ import typer
 
 LOCAL: Final = "127.0.0.1"
 
+PortOption = Annotated[
+    int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="The TCP port; with 0 the system chooses one.")
+]
 HostOption = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen; loopback unless said.")]
 AllowFromOption = Annotated[
     list[str] | None,

@@ -6,8 +6,9 @@ import base64
 import pytest
 from structlog.testing import capture_logs
 
-from tests.support.concert_v3 import Journal, operation
+from tests.support.concert_v3 import operation
 from tests.support.concert_v3_canned import HEAD, OURS, PAID, PONG, house
+from tests.support.wires import Journal
 from tillbridge.domain.money import EUR, Money
 from tillbridge.domain.outcome import Approved
 from tillbridge.protocols.concert.tlv import Fields, Tlv, container, encode

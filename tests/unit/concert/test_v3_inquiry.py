@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.concert_v3 import TWELVE_FIFTY, Journal, operation
+from tests.support.concert_v3 import TWELVE_FIFTY, operation
 from tests.support.concert_v3_canned import (
     HEAD,
     MONEY,
@@ -18,6 +18,7 @@ from tests.support.concert_v3_canned import (
     house,
     status_answers,
 )
+from tests.support.wires import Journal
 from tillbridge.domain.outcome import Aborted, Approved, Declined, InDoubt
 from tillbridge.protocols.contract import AbortReply, HealthState, Recovery, Unanswered
 from tillbridge.runtime.manual import run_manual

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 
-from tests.support.concert_v3 import ANSWER, REFERENCE, Journal, driver_settings, operation
+from tests.support.concert_v3 import ANSWER, REFERENCE, driver_settings, operation
+from tests.support.wires import Journal
 from tillbridge.domain.outcome import Approved, DoubtReason, InDoubt, NotStarted, NotStartedReason, Outcome
 from tillbridge.protocols.concert.v3.driver import ConcertV3Terminal
 from tillbridge.protocols.concert.v3.lines import TcpLine, TillConnection

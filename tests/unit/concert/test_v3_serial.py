@@ -13,12 +13,12 @@ from tests.support.concert_v3 import (
     REFERENCE,
     REFUSAL,
     REQUEST,
-    Journal,
     driver_settings,
     money_taken,
     operation,
     told_to_till,
 )
+from tests.support.wires import Journal
 from tillbridge.domain.outcome import Approved, DoubtReason, InDoubt
 from tillbridge.protocols.concert.frames import MAX_BODY, FrameDecoder, encode
 from tillbridge.protocols.concert.tlv import Fields, decode

@@ -5,6 +5,7 @@ import pytest
 
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.protocols.hipay import strict_json
+from tillbridge.protocols.strict_json import MAX_DEPTH, canonical, write
 
 
 def refused(body: bytes) -> str:
@@ -19,7 +20,7 @@ def test_numbers_keep_their_digits() -> None:
     read = strict_json.read_object(b'{"a": 9.99, "b": 0.10, "c": 3, "d": 12345678901234567.89}')
     assert read == {"a": Decimal("9.99"), "b": Decimal("0.10"), "c": 3, "d": Decimal("12345678901234567.89")}
     assert [type(value) for value in read.values()] == [Decimal, Decimal, int, Decimal]
-    assert strict_json.write(read) == '{"a":9.99,"b":0.10,"c":3,"d":12345678901234567.89}'
+    assert write(read) == '{"a":9.99,"b":0.10,"c":3,"d":12345678901234567.89}'
 
 
 def test_a_byte_order_mark_is_tolerated() -> None:
@@ -72,7 +73,7 @@ def test_a_character_in_two_halves_is_whole() -> None:
 
 
 def test_nesting_is_bounded() -> None:
-    deepest = strict_json.MAX_DEPTH
+    deepest = MAX_DEPTH
     assert strict_json.read_object(b'{"a":' + b"[" * (deepest - 1) + b"]" * (deepest - 1) + b"}")
     assert "nested" in refused(b'{"a":' + b"[" * deepest + b"]" * deepest + b"}")
     assert "nested" in refused(b'{"a":' * 100_000)
@@ -93,16 +94,16 @@ def test_garbage_costs_no_time(tail: bytes) -> None:
 
 def test_what_is_written_is_ascii_and_reads_back() -> None:
     value = {"a": 'é\n"', "b": [True, False, None, 1, Decimal("1.50")], "c": {}, "d": ()}
-    assert strict_json.write(value) == '{"a":"\\u00e9\\n\\"","b":[true,false,null,1,1.50],"c":{},"d":[]}'
-    assert strict_json.read_value(strict_json.write(value)) == value | {"d": []}
+    assert write(value) == '{"a":"\\u00e9\\n\\"","b":[true,false,null,1,1.50],"c":{},"d":[]}'
+    assert strict_json.read_value(write(value)) == value | {"d": []}
 
 
 def test_no_float_is_ever_written() -> None:
     with pytest.raises(TypeError):
-        strict_json.write({"amount": 9.99})
+        write({"amount": 9.99})
 
 
 def test_the_canonical_text_has_no_order() -> None:
     one = {"b": 1, "a": {"d": 2, "c": [1, 2]}}
     other = {"a": {"c": [1, 2], "d": 2}, "b": 1}
-    assert strict_json.canonical(one) == strict_json.canonical(other) == '{"a":{"c":[1,2],"d":2},"b":1}'
+    assert canonical(one) == canonical(other) == '{"a":{"c":[1,2],"d":2},"b":1}'

@@ -16,12 +16,13 @@ from tillbridge.domain.money import Money
 from tillbridge.domain.operation import Kind
 from tillbridge.domain.outcome import Aborted, Approved, Declined, InDoubt, MoneyMoved, NotStarted
 from tillbridge.protocols.contract import AbortReply, Payment
-from tillbridge.protocols.hipay import strict_json, verdicts
+from tillbridge.protocols.hipay import verdicts
 from tillbridge.protocols.hipay.cart import CheckedCart, Problem
 from tillbridge.protocols.hipay.messages import AmountStyle, Echo, Warned
 from tillbridge.protocols.hipay.settings import AnswerAmount, ErrorShape, HipaySettings
-from tillbridge.protocols.hipay.strict_json import JsonObject
+from tillbridge.protocols.hipay.strict_json import read_value
 from tillbridge.protocols.hipay.verdicts import PaymentStatus, Verdict
+from tillbridge.protocols.strict_json import JsonObject, write
 
 NOT_CONFIGURED: Final = "not_configured"
 """The state of the notification while nothing is set up to tell HiPay: nobody was told, and that is what is said."""
@@ -63,7 +64,7 @@ def notes(echo: Echo, cart: CheckedCart) -> Mapping[str, object]:
     adds up; `cart_as_sent` only where the caller's own differs from it.
     """
     kept: dict[str, object] = {
-        "amount": strict_json.write(echo.amount),
+        "amount": write(echo.amount),
         "force_authorization": echo.force_authorization,
         "cart_status": cart.status.value,
     }
@@ -73,7 +74,7 @@ def notes(echo: Echo, cart: CheckedCart) -> Mapping[str, object]:
         "customer": echo.customer,
         "custom_data": echo.custom_data,
     }
-    return kept | {name: strict_json.write(part) for name, part in parts.items() if part}
+    return kept | {name: write(part) for name, part in parts.items() if part}
 
 
 def echo_of(payment: Payment) -> Echo:
@@ -97,7 +98,7 @@ def echo_of(payment: Payment) -> Echo:
 
 def _kept(kept: Mapping[str, object], name: str) -> object:
     text = kept.get(name)
-    return strict_json.read_value(text) if isinstance(text, str) else None
+    return read_value(text) if isinstance(text, str) else None
 
 
 # ---------------------------------------------------------------- answers

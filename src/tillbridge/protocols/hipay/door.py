@@ -6,7 +6,6 @@ from typing import Final
 
 import structlog
 from pydantic import BaseModel
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
@@ -22,10 +21,11 @@ from tillbridge.protocols.hipay.gate import TRACE, Gate, Refusing, head, whole
 from tillbridge.protocols.hipay.mishaps import Mishaps
 from tillbridge.protocols.hipay.orders import NAME, Orders, Result
 from tillbridge.protocols.hipay.settings import HipaySettings
-from tillbridge.protocols.hipay.strict_json import write
+from tillbridge.protocols.http_door import Silence, as_texts, for_pages, still_there
+from tillbridge.protocols.strict_json import write
 from tillbridge.runtime.effects import Runtime
 from tillbridge.transports import asgi
-from tillbridge.transports.asgi import App, Header, Receive, Scope, Send, line_of
+from tillbridge.transports.asgi import App, Header, Receive, Scope, Send
 from tillbridge.transports.http import BoundAddress, LoopbackGuard, serve_asgi
 
 STOPPED: Final = "TP-Manager stopped"
@@ -75,17 +75,9 @@ class HipayDoor:
     def _guarded(self) -> App:
         settings = self._settings
         access = Access(settings.api_username, settings.api_password_hash, settings.login_only, self._runtime)
-        app: App = Gate(self._paths(), access, self._answers, self._runtime.ids.new)
-        if settings.allowed_origins:
-            app = CORSMiddleware(
-                app,
-                allow_origins=settings.allowed_origins,
-                allow_methods=("GET", "POST"),
-                allow_headers=("Authorization", "Content-Type", "Idempotency-Key"),
-                allow_private_network=True,
-            )
+        gate = Gate(self._paths(), access, self._answers, self._runtime.ids.new)
         return LoopbackGuard(
-            app,
+            for_pages(gate, settings.allowed_origins, ("Authorization", "Content-Type", "Idempotency-Key")),
             render=self._refused_by_guard,
             hosts=settings.extra_hosts,
             origins=settings.allowed_origins,
@@ -113,11 +105,11 @@ class HipayDoor:
 
     async def _pay(self, request: Request) -> Response:
         if self._mishaps is not None and await self._mishaps.deaf(request.scope, request.receive):
-            return _Silence()
+            return Silence()
         try:
             body = await request.body()
         except ClientDisconnect:
-            return _Silence()
+            return Silence()
         keys = [value for name, value in request.scope["headers"] if name == b"idempotency-key"]
         result = await self._orders.pay(body, keys, _trace(request))
         return _Told(result, _trace(request), self._orders, self._mishaps)
@@ -153,7 +145,7 @@ class HipayDoor:
         return _json(Answer(200, {"message": STOPPED, "stopped": says}), _trace(request))
 
     async def _openapi(self, request: Request) -> Response:
-        return Response(openapi.text(), headers=_texts(head(_trace(request))))
+        return Response(openapi.text(), headers=as_texts(head(_trace(request))))
 
 
 def _trace(request: Request) -> str:
@@ -161,19 +153,8 @@ def _trace(request: Request) -> str:
     return trace_id
 
 
-def _texts(headers: list[Header]) -> dict[str, str]:
-    return {name.decode(): value.decode() for name, value in headers}
-
-
 def _json(told: Answer, trace_id: str, *more: Header) -> Response:
-    return Response(write(told.body), told.status, _texts(head(trace_id, *more)))
-
-
-class _Silence(Response):
-    """No answer at all: nobody is there to hear one."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends nothing."""
+    return Response(write(told.body), told.status, as_texts(head(trace_id, *more)))
 
 
 class _Told(Response):
@@ -198,16 +179,15 @@ class _Told(Response):
                 _log.exception("a delivery could not be noted", payment_id=payment_id, trace_id=self._trace_id)
 
     async def _send(self, scope: Scope, receive: Receive, send: Send) -> bool:
-        line = line_of(scope)
-        still_there = line is None or not line.is_closing()
+        there = still_there(scope)
         payment_id = self._result.payment_id
         if self._mishaps is None or payment_id is None:
             await asgi.answer(send, whole(self._result.answer, self._trace_id))
-            return still_there
+            return there
         if await self._mishaps.lost(scope, receive, payment_id):
             return False
-        status, headers, body = whole(self._mishaps.changed(self._result.answer, payment_id), self._trace_id)
-        return await self._mishaps.send(scope, receive, send, (status, headers), body, payment_id) and still_there
+        damaged = whole(self._mishaps.changed(self._result.answer, payment_id), self._trace_id)
+        return await self._mishaps.send(scope, receive, send, damaged, payment_id) and there
 
 
 class HipayDoorMaker:

@@ -8,11 +8,12 @@ import structlog
 from starlette.exceptions import HTTPException
 
 from tillbridge.domain.errors import BridgeError, Code
+from tillbridge.protocols import http_door
 from tillbridge.protocols.hipay.access import WINDOW, Access, Admission
 from tillbridge.protocols.hipay.answers import Answer, Answers
-from tillbridge.protocols.hipay.strict_json import write
+from tillbridge.protocols.strict_json import write
 from tillbridge.transports import asgi
-from tillbridge.transports.asgi import App, Header, Message, Receive, Scope, Send
+from tillbridge.transports.asgi import App, Header, Receive, Scope, Send
 
 TRACE: Final = "tillbridge.trace"
 """Where a request's trace number stands in its scope."""
@@ -67,39 +68,16 @@ class Gate:
         await asgi.answer(send, whole(self._answers.refusal(BridgeError(code), trace_id), trace_id, header))
 
 
-class Refusing:
-    """ASGI middleware: whatever the paths raise becomes an answer of this wire, and the connection stays.
-
-    Starlette's own handling of unexpected exceptions raises them again: the server would then drop the connection that
-    the till means to use for its next payment.
-    """
+class Refusing(http_door.Refusing):
+    """What this wire says of a failure."""
 
     def __init__(self, app: App, answers: Answers) -> None:
-        self._app = app
+        super().__init__(app)
         self._answers = answers
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one request, as ASGI has it."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        # Starlette's router raises for unknown paths and methods only where an application is named.
-        scope["app"] = self
-        started = False
-
-        async def say(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self._app(scope, receive, say)
-        except Exception as error:
-            if started:
-                raise
-            await asgi.answer(send, self._refusal(error, scope[TRACE]))
-
-    def _refusal(self, error: Exception, trace_id: str) -> asgi.Answer:
+    def refusal(self, error: Exception, scope: Scope) -> asgi.Answer:
+        """See `http_door.Refusing.refusal`."""
+        trace_id: str = scope[TRACE]
         allowed: list[Header] = []
         match error:
             case BridgeError():

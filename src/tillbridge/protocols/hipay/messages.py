@@ -14,7 +14,7 @@ from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.money import EUR, Currency, Money, currency, parse_major
 from tillbridge.domain.operation import Kind
 from tillbridge.protocols.hipay import strict_json
-from tillbridge.protocols.hipay.strict_json import JsonObject
+from tillbridge.protocols.strict_json import JsonObject, canonical
 
 MAX_ORDER_ID: Final = 64
 """Longer than any order number seen; it bounds what the journal indexes."""
@@ -105,7 +105,7 @@ class Order:
             "customer": self.echo.customer,
             "custom_data": self.echo.custom_data,
         }
-        return hashlib.sha256(strict_json.canonical(meaning).encode()).hexdigest()
+        return hashlib.sha256(canonical(meaning).encode()).hexdigest()
 
 
 def read_order(body: bytes) -> Order:
@@ -150,7 +150,7 @@ def _pick(fields: Mapping[str, object], spellings: tuple[str, ...], within: str 
     if not given:
         return spellings[0], None
     name, value = given[0]
-    if len(given) > 1 and any(strict_json.canonical(other) != strict_json.canonical(value) for _, other in given[1:]):
+    if len(given) > 1 and any(canonical(other) != canonical(value) for _, other in given[1:]):
         names = " and ".join(within + spelling for spelling, _ in given)
         raise _wrong(within + name, f"{names} say different things")
     return name, value

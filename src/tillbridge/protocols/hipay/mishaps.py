@@ -1,20 +1,16 @@
 """How a simulator's answer goes wrong on its way to the till. Only a door over a virtual terminal has any of this."""
 
-import asyncio
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 from tillbridge.domain.money import BY_CODE
 from tillbridge.protocols.faults import Behaviour, Fault
 from tillbridge.protocols.hipay.answers import Answer
-from tillbridge.protocols.hipay.strict_json import JsonObject
-from tillbridge.transports.asgi import Header, Receive, Scope, Send, answer, line_of
-
-HELD: Final = 600.0
-"""Seconds for which a simulator that never answers holds the connection: longer than any till waits."""
-
-NOISE: Final = b"\x00\x15\xff{"
-"""What stands before the answer on a noisy line; no JSON begins like that."""
+from tillbridge.protocols.http_mishaps import drop, gone, noisy, send_damaged
+from tillbridge.protocols.strict_json import JsonObject
+from tillbridge.transports import asgi
+from tillbridge.transports.asgi import Receive, Scope, Send
 
 _OTHER_CURRENCY: Final = {"EUR": "USD"}
 
@@ -29,7 +25,7 @@ class Mishaps:
         """Drops the line where no payment can even be asked for; returns whether it did."""
         if not self._behaviour.strikes(Fault.DROP_ON_REQUEST):
             return False
-        await _drop(scope, receive)
+        await drop(scope, receive)
         return True
 
     def changed(self, told: Answer, payment_id: str) -> Answer:
@@ -45,38 +41,17 @@ class Mishaps:
         """Loses the whole answer if one of these faults is due; returns whether it did."""
         strikes = self._behaviour.strikes
         if strikes(Fault.NEVER_ANSWER, payment_id):
-            await _gone(receive)
+            await gone(receive)
         elif not (strikes(Fault.DROP_ON_REQUEST, payment_id) or strikes(Fault.DROP_BEFORE_ANSWER, payment_id)):
             return False
-        await _drop(scope, receive)
+        await drop(scope, receive)
         return True
 
-    async def send(
-        self, scope: Scope, receive: Receive, send: Send, head: tuple[int, list[Header]], body: bytes, payment_id: str
-    ) -> bool:
+    async def send(self, scope: Scope, receive: Receive, send: Send, whole: asgi.Answer, payment_id: str) -> bool:
         """Sends the answer, cut or noisy where that is due; returns whether it went out whole."""
-        strikes = self._behaviour.strikes
-        if strikes(Fault.GARBAGE_BEFORE_ANSWER, payment_id):
-            body = NOISE + body
-        kept = len(body)
-        if strikes(Fault.DROP_IN_ANSWER, payment_id):
-            kept //= 2
-        elif strikes(Fault.DROP_LAST_BYTE, payment_id):
-            kept -= 1
-        status, headers = head
-        if kept == len(body) and not strikes(Fault.BYTE_BY_BYTE, payment_id):
-            await answer(send, (status, headers, body))
-            return True
-        length = (b"content-length", str(len(body)).encode())
-        await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
-        for byte in body[:kept]:
-            await send({"type": "http.response.body", "body": bytes([byte]), "more_body": True})
-            await asyncio.sleep(0)
-        if kept == len(body):
-            await send({"type": "http.response.body", "body": b""})
-            return True
-        await _drop(scope, receive, flush=True)
-        return False
+        strikes = partial(self._behaviour.strikes, payment_id=payment_id)
+        status, headers, body = whole
+        return await send_damaged(scope, receive, send, (status, headers, noisy(body, strikes)), strikes)
 
 
 def _one_more(amount: object, currency: str) -> object:
@@ -86,24 +61,3 @@ def _one_more(amount: object, currency: str) -> object:
     if not isinstance(amount, str):
         return more
     return str(more).replace(".", ",") if "," in text else str(more)
-
-
-async def _drop(scope: Scope, receive: Receive, *, flush: bool = False) -> None:
-    """Ends the connection: at once, or after what was written has left."""
-    line = line_of(scope)
-    if line is not None:
-        if flush:
-            line.close()
-        else:
-            line.abort()
-        await _gone(receive)
-
-
-async def _gone(receive: Receive) -> None:
-    """Returns once the client is gone, or after `HELD` seconds."""
-    try:
-        async with asyncio.timeout(HELD):
-            while (await receive())["type"] != "http.disconnect":
-                pass
-    except TimeoutError:
-        return

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.protocols.contract import Behaviour, Door, DoorMaker, HostControl, PaymentDesk
+from tillbridge.protocols.listeners import DoorAddress, plain_refusal
 from tillbridge.protocols.mypos_xml.listeners import listener
 from tillbridge.protocols.mypos_xml.service import DOOR_NAME, TerminalService
 from tillbridge.protocols.mypos_xml.settings import Button, DoorSettings, Second
@@ -35,7 +36,7 @@ class MyposXmlDoor:
     def __init__(self, settings: DoorSettings, service: TerminalService) -> None:
         self._settings = settings
         self._service = service
-        self._address = ""
+        self._address = DoorAddress()
         self._connections: dict[FromTill, None] = {}
         self._left_over: list[bytes] = []
         self._button_again = 0.0
@@ -44,31 +45,20 @@ class MyposXmlDoor:
     @property
     def address(self) -> str:
         """See `Door.address`."""
-        return self._address
+        return str(self._address)
 
     async def serve(self, on_ready: Callable[[], None]) -> None:
         """See `Door.serve`."""
-
-        def ready(address: str) -> None:
-            first, self._address = not self._address, address
-            if first:
-                on_ready()
-
-        failure: BaseException | None = None
-        try:
+        with plain_refusal():
             async with asyncio.TaskGroup() as group:
                 self.attend(group)
                 try:
-                    await listener(self._settings)(self, ready)
+                    await listener(self._settings)(self, self._address.told_by(on_ready))
                 finally:
                     # Before the group ends: it would refuse to run what a till asks for at that moment.
                     self._group = None
                     for connection in tuple(self._connections):
                         connection.close()
-        except* BridgeError as failures:
-            failure = failures.exceptions[0]
-        if failure is not None:
-            raise failure
 
     def attend(self, group: asyncio.TaskGroup) -> None:
         """From now on the work of connections runs in this group."""

@@ -41,11 +41,12 @@ from tillbridge.protocols.mypos_xml.documents import write
 from tillbridge.protocols.mypos_xml.expressing import Refused, express
 from tillbridge.protocols.mypos_xml.framing import Encoding, Frame, FrameReader
 from tillbridge.protocols.mypos_xml.judgement import Asked, judge, oddities
-from tillbridge.protocols.mypos_xml.line import Ended, Heard, Line, Lost, NotSent
+from tillbridge.protocols.mypos_xml.line import Ended, Heard, Line
 from tillbridge.protocols.mypos_xml.messages import Copy, Request, parse_answer, request_document, shown
 from tillbridge.protocols.mypos_xml.opening import line_of
 from tillbridge.protocols.mypos_xml.settings import DriverSettings
 from tillbridge.protocols.network import OnNetwork, Whereabouts
+from tillbridge.protocols.unheard import Lost, NotSent
 from tillbridge.runtime.effects import Runtime
 
 log = structlog.get_logger(__name__)

@@ -17,6 +17,7 @@ from tillbridge.domain.outcome import DoubtReason, NotStartedReason
 from tillbridge.protocols.mypos_xml.connection import Event, LineEnded, TillConnection, Unreadable
 from tillbridge.protocols.mypos_xml.framing import Frame
 from tillbridge.protocols.mypos_xml.messages import shown
+from tillbridge.protocols.unheard import Lost, NotSent
 from tillbridge.transports.errors import LineUnavailable
 
 log = structlog.get_logger(__name__)
@@ -38,22 +39,6 @@ class Heard:
 
     frame: Frame
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class NotSent:
-    """Nothing of the request reached the terminal."""
-
-    reason: NotStartedReason
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """The request may have reached the terminal, and no whole answer came."""
-
-    reason: DoubtReason
-    detail: str
 
 
 Ended = Heard | NotSent | Lost

@@ -11,9 +11,10 @@ from typing import Any, Final
 import structlog
 
 from tillbridge.protocols.contract import ProtocolError
+from tillbridge.protocols.handover import Handover
+from tillbridge.protocols.listeners import Plug
 from tillbridge.protocols.mypos_xml.faults import NOTHING, Delivery, Ending
 from tillbridge.protocols.mypos_xml.framing import BLANKS, MAX_MESSAGE, Frame, FrameReader
-from tillbridge.protocols.mypos_xml.handover import Handover
 from tillbridge.protocols.mypos_xml.service import Reply, TerminalService
 from tillbridge.protocols.mypos_xml.settings import DoorSettings, ProofOfDelivery
 from tillbridge.transports.streams import end_writing, stream
@@ -29,7 +30,7 @@ HELD_SECONDS: Final = 900.0
 Spawn = Callable[[Coroutine[Any, Any, None]], object]
 
 
-class FromTill(asyncio.Protocol):
+class FromTill(Plug):
     """One connection. `spawn` runs what has to be awaited; `ended` is told when the connection is gone.
 
     `left_over` are answers that came too late for their own connection, which a simulator gives out on the next one.
@@ -46,6 +47,7 @@ class FromTill(asyncio.Protocol):
         *,
         proves: bool = True,
     ) -> None:
+        super().__init__()
         self._service = service
         self._settings = settings
         self._spawn = spawn
@@ -65,7 +67,6 @@ class FromTill(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._limit: asyncio.TimerHandle | None = None
         self._left = asyncio.Event()
-        self.gone = asyncio.Event()
 
     @property
     def quiet(self) -> tuple[bool, float] | None:
@@ -195,7 +196,7 @@ class FromTill(asyncio.Protocol):
             await self._service.delivered(reply, reached=False)
             return
         ends = self._closes(reply) and delivery.ending is Ending.ANSWERED
-        self._handover = handover = Handover(ended=ends)
+        self._handover = handover = Handover(ended=ends, hurry_proves=False)
         for piece in delivery.pieces:
             transport.write(piece)
         well = _end(transport, delivery.ending, ends=ends)

@@ -20,8 +20,8 @@ from tillbridge.domain.outcome import (
     Side,
 )
 from tillbridge.protocols.contract import Payment
+from tillbridge.protocols.strict_json import JsonObject
 from tillbridge.protocols.touchscreen.profile import AmountStyle, Column, Profile
-from tillbridge.protocols.touchscreen.strict_json import JsonObject
 
 LOOK_FIRST: Final = "It is not known whether the card was charged: look at the terminal before you try again."
 UNKNOWN: Final = "UNKNOWN"

@@ -23,6 +23,7 @@ from tillbridge.protocols.contract import (
     TerminalStatus,
     Unsigned,
 )
+from tillbridge.protocols.strict_json import JsonObject
 from tillbridge.protocols.touchscreen import answers
 from tillbridge.protocols.touchscreen.messages import is_ended
 from tillbridge.protocols.touchscreen.profile import STARTS, Op, Profile
@@ -37,7 +38,6 @@ from tillbridge.protocols.touchscreen.settings import (
     StatusTexts,
     UnknownId,
 )
-from tillbridge.protocols.touchscreen.strict_json import JsonObject
 from tillbridge.runtime.effects import Runtime
 
 NAME: Final = "touchscreen"

@@ -7,7 +7,6 @@ from typing import Final
 
 import structlog
 from pydantic import BaseModel
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
@@ -15,20 +14,23 @@ from starlette.routing import Route, Router
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.protocols.contract import Door, HostControl, Payment, PaymentDesk
 from tillbridge.protocols.faults import Behaviour, Fault
+from tillbridge.protocols.http_door import Silence, as_texts, for_pages, still_there
+from tillbridge.protocols.http_mishaps import drop
+from tillbridge.protocols.strict_json import JsonObject
 from tillbridge.protocols.touchscreen import answers
 from tillbridge.protocols.touchscreen.counter import NAME, Counter, Reply, confirmable
 from tillbridge.protocols.touchscreen.gate import HEADERS, Admission, OwnAddress, Passwords, Refusing
-from tillbridge.protocols.touchscreen.mishaps import Mishaps, drop
+from tillbridge.protocols.touchscreen.mishaps import Mishaps
 from tillbridge.protocols.touchscreen.presented import presented
 from tillbridge.protocols.touchscreen.profile import STARTS, Op, Placement, Profile, profile_of
 from tillbridge.protocols.touchscreen.requests import read_body, read_flag, read_id, read_start
 from tillbridge.protocols.touchscreen.settings import Confirm, DoorSettings, WrongSecret
-from tillbridge.protocols.touchscreen.strict_json import JsonObject, write
+from tillbridge.protocols.touchscreen.strict_json import write
 from tillbridge.protocols.touchscreen.unconfirmed import Unconfirmed
 from tillbridge.runtime.effects import Runtime
 from tillbridge.transports import asgi
 from tillbridge.transports.allow import AllowFrom, warn_of_exposure
-from tillbridge.transports.asgi import App, Receive, Scope, Send, line_of
+from tillbridge.transports.asgi import App, Receive, Scope, Send
 from tillbridge.transports.guard import LoopbackGuard
 from tillbridge.transports.http import BoundAddress, serve_asgi
 
@@ -106,15 +108,7 @@ class TouchScreenDoor:
     def _guarded(self) -> App:
         settings = self._settings
         inner = Refusing(self._paths(), self._shape, self._profile.probe.unsupported_text.encode())
-        app: App = inner
-        if settings.allowed_origins:
-            app = CORSMiddleware(
-                app,
-                allow_origins=settings.allowed_origins,
-                allow_methods=("GET", "POST"),
-                allow_headers=("Authorization", "Content-Type"),
-                allow_private_network=True,
-            )
+        app = for_pages(inner, settings.allowed_origins, ("Authorization", "Content-Type"))
 
         def guard(hosts: tuple[str, ...]) -> LoopbackGuard:
             return LoopbackGuard(app, render=inner.render, hosts=hosts, origins=settings.allowed_origins)
@@ -139,7 +133,7 @@ class TouchScreenDoor:
 
     async def _identify(self, base: str, request: Request) -> Response:
         if self._mishaps is not None and await self._mishaps.deaf(request.scope, request.receive, start=False):
-            return _Silence()
+            return Silence()
         return _json(200, self._counter.identify(base))
 
     async def _ask(self, op: Op, request: Request) -> Response:
@@ -147,11 +141,11 @@ class TouchScreenDoor:
             return Response(status_code=204, headers={"allow": "OPTIONS, POST"})
         start = op in _STARTING
         if self._mishaps is not None and await self._mishaps.deaf(request.scope, request.receive, start=start):
-            return _Silence()
+            return Silence()
         try:
             found = read_body(await request.body())
         except ClientDisconnect:
-            return _Silence()
+            return Silence()
         refused = self._check(found, request)
         if refused is not None:
             return refused
@@ -193,14 +187,7 @@ class TouchScreenDoor:
 
 
 def _json(status: int, body: Mapping[str, object]) -> Response:
-    return Response(write(body), status, {name.decode(): value.decode() for name, value in HEADERS})
-
-
-class _Silence(Response):
-    """No answer at all: nobody is there to hear one."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends nothing."""
+    return Response(write(body), status, as_texts(HEADERS))
 
 
 class _Told(Response):
@@ -225,11 +212,10 @@ class _Told(Response):
 
     async def _send(self, scope: Scope, receive: Receive, send: Send) -> bool:
         reply, mishaps = self._reply, self._mishaps
-        line = line_of(scope)
-        still_there = line is None or not line.is_closing()
+        there = still_there(scope)
         if mishaps is None or reply.payment_id is None:
             await asgi.answer(send, (reply.status, list(HEADERS), write(reply.body)))
-            return still_there
+            return there
         if await self._lost(mishaps, reply.payment_id, scope, receive):
             return False
         body = reply.body
@@ -237,9 +223,9 @@ class _Told(Response):
             body = self._counter.speaking_of_paper(body)
         if not reply.final or self._op is not Op.RESULT:
             await asgi.answer(send, (reply.status, list(HEADERS), write(body)))
-            return still_there
+            return there
         whole = (reply.status, list(HEADERS), write(mishaps.changed(body, reply.payment_id)))
-        return await mishaps.send(scope, receive, send, whole, reply.payment_id) and still_there
+        return await mishaps.send(scope, receive, send, whole, reply.payment_id) and there
 
     async def _lost(self, mishaps: Mishaps, payment_id: str, scope: Scope, receive: Receive) -> bool:
         if self._op in _STARTING:

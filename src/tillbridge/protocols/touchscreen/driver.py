@@ -43,12 +43,13 @@ from tillbridge.protocols.contract import (
 from tillbridge.protocols.moving import read_address
 from tillbridge.protocols.touchscreen.judgement import Asked
 from tillbridge.protocols.touchscreen.line import HTTP_OK, Found, Line, Whereabouts
-from tillbridge.protocols.touchscreen.link import Address, Ended, Heard, HttpLink, Link, NotSent
+from tillbridge.protocols.touchscreen.link import Address, Ended, Heard, HttpLink, Link
 from tillbridge.protocols.touchscreen.messages import Start, read_terminal, start_body, terminal_body, wire_id
 from tillbridge.protocols.touchscreen.profile import STARTS, AckOrder, Meaning, Op, Profile, profile_of
 from tillbridge.protocols.touchscreen.pursuit import CLOSED, Asking, Pursuit, Said, State
 from tillbridge.protocols.touchscreen.settings import DriverSettings, addresses
 from tillbridge.protocols.touchscreen.starting import Taken, read_start
+from tillbridge.protocols.unheard import NotSent
 from tillbridge.runtime.effects import Runtime
 
 log = structlog.get_logger(__name__)

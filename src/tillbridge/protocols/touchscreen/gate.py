@@ -14,10 +14,11 @@ import structlog
 from starlette.exceptions import HTTPException
 
 from tillbridge.domain.errors import BridgeError, Code
+from tillbridge.protocols import http_door
 from tillbridge.protocols.touchscreen.strict_json import write
 from tillbridge.runtime.effects import Runtime
 from tillbridge.transports import asgi
-from tillbridge.transports.asgi import App, Header, Message, Receive, Scope, Send
+from tillbridge.transports.asgi import App, Header, Receive, Scope, Send
 from tillbridge.transports.guard import LoopbackGuard
 
 WINDOW: Final = 60.0
@@ -108,39 +109,20 @@ class OwnAddress:
         await guard(scope, receive, send)
 
 
-class Refusing:
-    """ASGI middleware: whatever the paths raise becomes an answer of this wire, and the connection stays."""
+class Refusing(http_door.Refusing):
+    """What this wire says of a failure."""
 
     def __init__(self, app: App, shape: Callable[[BridgeError], Mapping[str, object]], unknown_path: bytes) -> None:
-        self._app = app
+        super().__init__(app)
         self._shape = shape
         self._unknown_path = unknown_path
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one request, as ASGI has it."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        scope["app"] = self  # Starlette's router raises for unknown paths only where an application is named
-        begun = False
-
-        async def say(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
-        try:
-            await self._app(scope, receive, say)
-        except Exception as error:
-            if begun:
-                raise
-            await asgi.answer(send, self._refusal(error))
 
     def render(self, error: BridgeError) -> asgi.Answer:
         """A refusal as this wire shows it."""
         return error.entry.status, list(HEADERS), write(self._shape(error))
 
-    def _refusal(self, error: Exception) -> asgi.Answer:
+    def refusal(self, error: Exception, scope: Scope) -> asgi.Answer:  # noqa: ARG002 - an answer here names no request
+        """See `http_door.Refusing.refusal`."""
         match error:
             case BridgeError():
                 return self.render(error)

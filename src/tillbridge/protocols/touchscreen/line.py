@@ -9,10 +9,12 @@ import structlog
 
 from tillbridge.domain.outcome import DoubtReason, NotStartedReason
 from tillbridge.protocols.contract import ProtocolError
-from tillbridge.protocols.touchscreen.link import Address, Ended, Heard, Link, Lost, NotSent, Question, timed
+from tillbridge.protocols.strict_json import JsonObject
+from tillbridge.protocols.touchscreen.link import Address, Ended, Heard, Link, Question, timed
 from tillbridge.protocols.touchscreen.messages import TerminalState, read_terminal
 from tillbridge.protocols.touchscreen.profile import Op, Placement, Profile
-from tillbridge.protocols.touchscreen.strict_json import JsonObject, write
+from tillbridge.protocols.touchscreen.strict_json import write
+from tillbridge.protocols.unheard import Lost, NotSent
 
 AT_ONCE: Final = 32
 """Addresses that are tried at the same time in a search: a whole network takes some seconds, and no router minds."""

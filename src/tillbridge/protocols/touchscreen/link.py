@@ -8,6 +8,7 @@ import aiohttp
 
 from tillbridge.domain.outcome import DoubtReason, NotStartedReason
 from tillbridge.protocols.touchscreen.profile import Timing
+from tillbridge.protocols.unheard import Lost, NotSent
 from tillbridge.transports.traced_http import traced_session
 
 MAX_ANSWER: Final = 256 * 1024
@@ -45,22 +46,6 @@ class Heard:
 
     status: int
     body: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class NotSent:
-    """No byte of the request has left this computer."""
-
-    reason: NotStartedReason
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """The request may have arrived, and there is no whole answer."""
-
-    reason: DoubtReason
-    detail: str
 
 
 Ended = Heard | NotSent | Lost

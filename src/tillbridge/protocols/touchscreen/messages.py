@@ -15,6 +15,7 @@ from tillbridge.domain.card import CardUse, hide_card_numbers, mask
 from tillbridge.domain.money import Currency, Money
 from tillbridge.domain.outcome import Side
 from tillbridge.protocols.contract import ProtocolError
+from tillbridge.protocols.strict_json import JsonObject
 from tillbridge.protocols.touchscreen.figures import read_major, read_minor, read_unit
 from tillbridge.protocols.touchscreen.profile import (
     AmountStyle,
@@ -25,7 +26,7 @@ from tillbridge.protocols.touchscreen.profile import (
     Placement,
     Profile,
 )
-from tillbridge.protocols.touchscreen.strict_json import JsonObject, read_object
+from tillbridge.protocols.touchscreen.strict_json import read_object
 
 MAX_TEXT: Final = 200
 """Characters of a text that is kept; a status or a message has some dozen."""

@@ -4,22 +4,18 @@ Facts and choices: protocols/touchscreen/README.md, section 7.
 """
 
 import asyncio
+from functools import partial
 from typing import Final
 
 from tillbridge.domain.money import BY_NUMERIC
 from tillbridge.protocols.faults import Behaviour, Fault
+from tillbridge.protocols.http_mishaps import drop, gone, noisy, send_damaged
+from tillbridge.protocols.strict_json import JsonObject
 from tillbridge.protocols.touchscreen.profile import Profile
-from tillbridge.protocols.touchscreen.strict_json import JsonObject
-from tillbridge.transports.asgi import Answer, Receive, Scope, Send, answer, line_of
-
-HELD: Final = 600.0
-"""Seconds for which a simulator that never answers holds the connection: longer than any till waits."""
+from tillbridge.transports.asgi import Answer, Receive, Scope, Send
 
 SLOW: Final = 12.0
 """Seconds by which a slow answer is late: more than the ten that a till waits."""
-
-NOISE: Final = b"\x00\x15\xff{"
-"""What stands before the answer on a noisy line; no JSON begins like that."""
 
 _FOREIGN_ID: Final = "00000000-0000-4000-8000-000000000000"
 _EUROS, _DOLLARS = 978, 840
@@ -56,7 +52,7 @@ class Mishaps:
         if self.strikes(Fault.SLOW_ANSWER, payment_id):
             await asyncio.sleep(SLOW)
         if self.strikes(Fault.NEVER_ANSWER, payment_id):
-            await _gone(receive)
+            await gone(receive)
         elif not self.strikes(Fault.DROP_BEFORE_ANSWER, payment_id):
             return False
         await drop(scope, receive)
@@ -87,47 +83,9 @@ class Mishaps:
 
     async def send(self, scope: Scope, receive: Receive, send: Send, whole: Answer, about: str) -> bool:
         """Sends a result, cut or noisy where that is due; returns whether it went out whole."""
+        strikes = partial(self.strikes, payment_id=about)
         status, headers, body = whole
-        if self.strikes(Fault.GARBAGE_BEFORE_ANSWER, about):
-            body = NOISE + body
-        if self.strikes(Fault.TRUNCATED_JSON, about):
+        body = noisy(body, strikes)
+        if strikes(Fault.TRUNCATED_JSON):
             body = body[: len(body) // 2]
-        kept = len(body)
-        if self.strikes(Fault.DROP_IN_ANSWER, about):
-            kept //= 2
-        elif self.strikes(Fault.DROP_LAST_BYTE, about):
-            kept -= 1
-        if kept == len(body) and not self.strikes(Fault.BYTE_BY_BYTE, about):
-            await answer(send, (status, headers, body))
-            return True
-        length = (b"content-length", str(len(body)).encode())
-        await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
-        for byte in body[:kept]:
-            await send({"type": "http.response.body", "body": bytes([byte]), "more_body": True})
-            await asyncio.sleep(0)
-        if kept == len(body):
-            await send({"type": "http.response.body", "body": b""})
-            return True
-        await drop(scope, receive, flush=True)
-        return False
-
-
-async def drop(scope: Scope, receive: Receive, *, flush: bool = False) -> None:
-    """Ends the connection: at once, or after what was written has left."""
-    line = line_of(scope)
-    if line is not None:
-        if flush:
-            line.close()
-        else:
-            line.abort()
-        await _gone(receive)
-
-
-async def _gone(receive: Receive) -> None:
-    """Returns once the client is gone, or after `HELD` seconds."""
-    try:
-        async with asyncio.timeout(HELD):
-            while (await receive())["type"] != "http.disconnect":
-                pass
-    except TimeoutError:
-        return
+        return await send_damaged(scope, receive, send, (status, headers, body), strikes)

@@ -16,7 +16,7 @@ from tillbridge.domain.outcome import DoubtReason, InDoubt, NotStarted, NotStart
 from tillbridge.protocols.contract import ProtocolError
 from tillbridge.protocols.touchscreen.judgement import Asked, judge
 from tillbridge.protocols.touchscreen.line import HTTP_OK, Line
-from tillbridge.protocols.touchscreen.link import Heard, Lost, NotSent
+from tillbridge.protocols.touchscreen.link import Heard
 from tillbridge.protocols.touchscreen.messages import (
     confirm_body,
     is_ended,
@@ -26,6 +26,7 @@ from tillbridge.protocols.touchscreen.messages import (
     read_told,
 )
 from tillbridge.protocols.touchscreen.profile import AckOrder, Meaning, Op, Profile
+from tillbridge.protocols.unheard import Lost, NotSent
 
 log = structlog.get_logger(__name__)
 

@@ -13,8 +13,9 @@ from tillbridge.domain.card import hide_checked_numbers
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.money import BY_CODE, BY_NUMERIC, MAX_MINOR, Currency, Money, parse_major
 from tillbridge.protocols.contract import ProtocolError
+from tillbridge.protocols.strict_json import JsonObject
 from tillbridge.protocols.touchscreen.profile import AmountStyle, Envelope, Op, Profile
-from tillbridge.protocols.touchscreen.strict_json import JsonObject, canonical, read_object
+from tillbridge.protocols.touchscreen.strict_json import canonical, read_object
 
 MAX_INVOICE: Final = 64
 """Characters of an invoice number; the one that is known of is cut at 20."""

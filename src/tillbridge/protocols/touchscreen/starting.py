@@ -6,9 +6,10 @@ from typing import Final
 from tillbridge.domain.outcome import NotStarted, NotStartedReason
 from tillbridge.protocols.contract import ProtocolError
 from tillbridge.protocols.touchscreen.line import HTTP_OK
-from tillbridge.protocols.touchscreen.link import Ended, Heard, Lost, NotSent
+from tillbridge.protocols.touchscreen.link import Ended, Heard
 from tillbridge.protocols.touchscreen.messages import read_told
 from tillbridge.protocols.touchscreen.profile import Meaning, Profile
+from tillbridge.protocols.unheard import Lost, NotSent
 
 
 class Taken(StrEnum):

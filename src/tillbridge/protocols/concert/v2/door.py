@@ -21,7 +21,7 @@ from tillbridge.protocols.concert.v2.answering import (
     reply_to,
     taken_for_processing,
 )
-from tillbridge.protocols.concert.v2.listeners import Listener, Plug, listener
+from tillbridge.protocols.concert.v2.listeners import Listener, listener
 from tillbridge.protocols.concert.v2.messages import Reply, Request
 from tillbridge.protocols.concert.v2.session import Session
 from tillbridge.protocols.concert.v2.settings import DoorSettings, turnaround
@@ -35,6 +35,7 @@ from tillbridge.protocols.contract import (
     PaymentDesk,
     PaymentRequest,
 )
+from tillbridge.protocols.listeners import DoorAddress, Plug
 from tillbridge.runtime.effects import Runtime
 from tillbridge.transports.streams import stream
 
@@ -89,27 +90,21 @@ class ConcertV2Door:
         self._behaviour = behaviour
         self._sessions: list[Session] = []
         self._group: asyncio.TaskGroup | None = None
-        self._address = ""
+        self._address = DoorAddress()
 
     @property
     def address(self) -> str:
         """See `Door.address`."""
-        return self._address
+        return str(self._address)
 
     async def serve(self, on_ready: Callable[[], None]) -> None:
         """See `Door.serve`."""
-
-        def ready(address: str) -> None:
-            first, self._address = not self._address, address
-            if first:
-                on_ready()
-
         failure: BridgeError | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 try:
-                    await self._listen(lambda: _TillPlug(self), ready)
+                    await self._listen(lambda: _TillPlug(self), self._address.told_by(on_ready))
                 except BridgeError as error:
                     failure = error
         finally:

@@ -11,7 +11,7 @@ import structlog
 from pydantic import BaseModel
 
 from tillbridge.domain.errors import BridgeError, Code
-from tillbridge.protocols.concert.v2.listeners import Plug, listener
+from tillbridge.protocols.concert.v2.listeners import listener
 from tillbridge.protocols.concert.v2.settings import DoorSettings as LineSettings
 from tillbridge.protocols.concert.v2.settings import turnaround
 from tillbridge.protocols.concert.v3.serial_tills import SerialTill
@@ -19,10 +19,10 @@ from tillbridge.protocols.concert.v3.service import DOOR_NAME, TerminalService
 from tillbridge.protocols.concert.v3.settings import DoorSettings
 from tillbridge.protocols.concert.v3.tills import FromTill
 from tillbridge.protocols.contract import Behaviour, Door, DoorMaker, HostControl, PaymentDesk
+from tillbridge.protocols.listeners import DoorAddress, Plug, plain_refusal, wait_on_tcp
 from tillbridge.runtime.effects import Runtime
-from tillbridge.transports.allow import warn_of_exposure
+from tillbridge.transports.listening import BoundAddress
 from tillbridge.transports.streams import stream
-from tillbridge.transports.tcp import bound_port, listen_tcp
 
 log = structlog.get_logger(__name__)
 
@@ -36,32 +36,25 @@ class TcpDoor:
     def __init__(self, settings: DoorSettings, service: TerminalService) -> None:
         self._settings = settings
         self._service = service
-        self._port = settings.port
+        self._address = DoorAddress(str(BoundAddress(settings.host, settings.port)))
         self._connections: set[FromTill] = set()
 
     @property
     def address(self) -> str:
         """See `Door.address`."""
-        host = self._settings.host
-        return f"[{host}]:{self._port}" if ":" in host else f"{host}:{self._port}"
+        return str(self._address)
 
     async def serve(self, on_ready: Callable[[], None]) -> None:
         """See `Door.serve`."""
-        groups: list[asyncio.TaskGroup] = []
-        settings = self._settings
-        server = await listen_tcp(settings.host, settings.port, lambda: self.connection(groups[0]), settings.allow_from)
-        async with asyncio.TaskGroup() as group:
-            groups.append(group)
-            try:
-                self._port = bound_port(server)
-                warn_of_exposure(DOOR_NAME, self.address, settings.host, settings.allow_from)
-                on_ready()
-                await asyncio.Event().wait()
-            finally:
-                # Before the group ends: it would refuse to run what a till asks for at that moment.
-                server.close()
-                for connection in tuple(self._connections):
-                    connection.close()
+        ready = self._address.told_by(on_ready)
+        with plain_refusal():
+            async with asyncio.TaskGroup() as group:
+                try:
+                    await wait_on_tcp(DOOR_NAME, self._settings, lambda: self.connection(group), ready)
+                finally:
+                    # Before the group ends: it would refuse to run what a till asks for at that moment.
+                    for connection in tuple(self._connections):
+                        connection.close()
 
     def connection(self, group: asyncio.TaskGroup) -> asyncio.Protocol:
         """The protocol of one more till; its work runs in this group."""
@@ -79,34 +72,23 @@ class SerialDoor:
     def __init__(self, settings: DoorSettings, service: TerminalService) -> None:
         self._line = LineSettings(serial=settings.serial, pty=settings.pty)
         self._service = service
-        self._address = ""
+        self._address = DoorAddress()
 
     @property
     def address(self) -> str:
         """See `Door.address`."""
-        return self._address
+        return str(self._address)
 
     async def serve(self, on_ready: Callable[[], None]) -> None:
         """See `Door.serve`."""
-
-        def ready(address: str) -> None:
-            first, self._address = not self._address, address
-            if first:
-                on_ready()
-
-        failure: BaseException | None = None
-        try:
+        with plain_refusal():
             async with asyncio.TaskGroup() as group:
                 till = SerialTill(self._service, turnaround(self._line), group.create_task)
                 try:
-                    await listener(self._line)(lambda: _Plugged(till), ready)
+                    await listener(self._line)(lambda: _Plugged(till), self._address.told_by(on_ready))
                 finally:
                     till.stop_clock()
                     till.hang_up()
-        except* BridgeError as failures:
-            failure = failures.exceptions[0]
-        if failure is not None:
-            raise failure
 
 
 class _Plugged(Plug):

@@ -17,7 +17,7 @@ from tillbridge.domain.outcome import Approved, InDoubt, NotStarted, NotStartedR
 from tillbridge.protocols.concert.tlv import Fields
 from tillbridge.protocols.concert.v3.inquiry import Inquirer, request_bytes
 from tillbridge.protocols.concert.v3.judgement import Asked, foreign_reference, judge, late_result, settled
-from tillbridge.protocols.concert.v3.lines import Call, Heard, Line, Lost, NotSent
+from tillbridge.protocols.concert.v3.lines import Call, Heard, Line
 from tillbridge.protocols.concert.v3.messages import MAX_AMOUNT_DIGITS, Action, Request, parse_answer
 from tillbridge.protocols.concert.v3.opening import line_of
 from tillbridge.protocols.concert.v3.settings import TICKET_CODES, DriverSettings
@@ -34,6 +34,7 @@ from tillbridge.protocols.contract import (
     Unanswered,
 )
 from tillbridge.protocols.network import OnNetwork, Whereabouts
+from tillbridge.protocols.unheard import Lost, NotSent
 from tillbridge.runtime.effects import Runtime
 
 log = structlog.get_logger(__name__)

@@ -14,10 +14,11 @@ from tillbridge.domain.outcome import Approved, InDoubt, Outcome
 from tillbridge.protocols.concert.tlv import Fields, encode
 from tillbridge.protocols.concert.v3.dialogue import Settled
 from tillbridge.protocols.concert.v3.judgement import Asked, judge, settled
-from tillbridge.protocols.concert.v3.lines import Call, Heard, Line, Lost, NotSent
+from tillbridge.protocols.concert.v3.lines import Call, Heard, Line
 from tillbridge.protocols.concert.v3.messages import PAYING, Action, Answer, Detail, Request, Status, parse_answer
 from tillbridge.protocols.concert.v3.settings import DriverSettings
 from tillbridge.protocols.contract import Health, HealthState, Recovery, Unanswered
+from tillbridge.protocols.unheard import Lost, NotSent
 
 LINE_END: Final = b"\r\n"
 

@@ -24,6 +24,7 @@ from tillbridge.protocols.concert.v3.dialogue import (
     Unreadable,
 )
 from tillbridge.protocols.concert.v3.judgement import Asked
+from tillbridge.protocols.unheard import Lost, NotSent
 from tillbridge.transports.errors import LineUnavailable
 from tillbridge.transports.streams import stream
 
@@ -35,22 +36,6 @@ class Heard:
     """A whole answer, already handed to the call's `take`."""
 
     fields: Fields
-
-
-@dataclass(frozen=True, slots=True)
-class NotSent:
-    """Nothing of the request reached the terminal."""
-
-    reason: NotStartedReason
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """The request may have reached the terminal, and no whole answer came."""
-
-    reason: DoubtReason
-    detail: str
 
 
 Ended = Heard | NotSent | Lost

@@ -14,7 +14,8 @@ from tillbridge.protocols.concert.tlv import Fields, decode
 from tillbridge.protocols.concert.v2.machine import Tell
 from tillbridge.protocols.concert.v2.settings import Timers
 from tillbridge.protocols.concert.v2.till import Exchange, Opener, TillLink
-from tillbridge.protocols.concert.v3.lines import Call, Ended, Heard, Lost, NotSent, Overdue
+from tillbridge.protocols.concert.v3.lines import Call, Ended, Heard, Overdue
+from tillbridge.protocols.unheard import Lost, NotSent
 from tillbridge.transports.errors import LineUnavailable
 
 LATE_SECONDS: Final = 600.0

@@ -19,11 +19,11 @@ from tillbridge.domain.outcome import InDoubt
 from tillbridge.protocols.concert.tlv import Fields
 from tillbridge.protocols.concert.v3.answers import AnswerWriter
 from tillbridge.protocols.concert.v3.dialogue import missing_tags
-from tillbridge.protocols.concert.v3.handover import Handover
 from tillbridge.protocols.concert.v3.messages import Action, Answer, Detail, read_amount
 from tillbridge.protocols.concert.v3.personalities import PERSONALITIES
 from tillbridge.protocols.concert.v3.settings import DoorSettings
 from tillbridge.protocols.contract import Behaviour, Fault, HealthState, Payment, PaymentDesk, PaymentRequest
+from tillbridge.protocols.handover import Handover
 
 log = structlog.get_logger(__name__)
 

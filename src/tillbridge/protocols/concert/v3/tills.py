@@ -17,10 +17,10 @@ from tillbridge.protocols.concert.v3.dialogue import (
     Unreadable,
 )
 from tillbridge.protocols.concert.v3.faults import NOTHING, Delivery, Ending, deliver, spoil
-from tillbridge.protocols.concert.v3.handover import Handover
 from tillbridge.protocols.concert.v3.service import Reply, TerminalService
 from tillbridge.protocols.concert.v3.settings import DoorSettings, ProofOfDelivery
 from tillbridge.protocols.contract import Fault
+from tillbridge.protocols.handover import Handover
 from tillbridge.transports.streams import end_writing, stream
 
 log = structlog.get_logger(__name__)
@@ -45,7 +45,7 @@ class FromTill(asyncio.Protocol):
         self._spawn = spawn
         self._ended = ended
         self._dialogue = TerminalDialogue()
-        self._handover = Handover()
+        self._handover = Handover(ended=True, hurry_proves=True)
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._quiet: asyncio.TimerHandle | None = None

@@ -1,6 +1,7 @@
-"""Whether a till on TCP has read its answer: the question that the wire itself leaves open.
+"""Whether a till has read its answer: the question that wires without a word for it leave to the line.
 
-The last proof is the till closing the connection after the answer. README-V3.md, section 6, says what else counts.
+The last proof is the till closing the connection after the answer. What else counts on each wire:
+protocols/concert/README-V3.md, section 6, and protocols/mypos_xml/README.md, section 7.
 """
 
 import asyncio
@@ -19,18 +20,24 @@ PROOF_SECONDS: Final = 10.0
 RESET_SECONDS: Final = 0.2
 """For the network to say that nobody was there any more, on systems that do not count what was acknowledged."""
 
-OUR_END: Final = 1
-"""Our own end of the line counts like one byte until the till's system has acknowledged it."""
-
 
 class Handover:
-    """One answer on its way to a till. Events of the line come in, `reached` waits for what they prove."""
+    """One answer on its way to a till. Events of the line come in, `reached` waits for what they prove.
 
-    def __init__(self) -> None:
+    `ended` says that our end of the line follows the answer: on a network that counts like one byte more until the
+    till's system has acknowledged it. `hurry_proves` says what a hurry is worth on a system that does not count what
+    was acknowledged: whether a till that asks anew on another line must have got over this answer.
+    """
+
+    def __init__(self, *, ended: bool, hurry_proves: bool) -> None:
+        self._unread_at_most = 1 if ended else 0
+        self._hurry_proves = hurry_proves
         self._news = asyncio.Event()
         self._closed = False
         self._broken = False
+        self._went_on = False
         self.settled = asyncio.Event()
+        """For whoever hands over to say that the desk knows what became of it."""
 
     @property
     def closed(self) -> bool:
@@ -47,8 +54,13 @@ class Handover:
         self._broken = True
         self.till_closed()
 
+    def till_went_on(self) -> None:
+        """The till asks for something else on the same line: it has read what came before."""
+        self._went_on = True
+        self._news.set()
+
     def hurry(self) -> None:
-        """The same register asks for something new: whatever is known by now has to do."""
+        """The till asks for something else on another line: whatever is known by now has to do."""
         self._news.set()
 
     async def wait_for_close(self, seconds: float) -> None:
@@ -69,20 +81,30 @@ class Handover:
                 await self._news.wait()
         except TimeoutError:
             # A till that keeps its connection has the answer if its system says so; a till without a cable does not.
-            unread = _unread(transport)
-            return unread is not None and unread <= OUR_END and not _was_reset(transport)
-        unread = _unread(transport)
-        if unread is None and self._closed and not self._broken:
+            return self._acknowledged(transport, uncounted=False)
+        if self._went_on:
+            return True
+        if not self._closed:
+            return self._acknowledged(transport, uncounted=self._hurry_proves)
+        if not self._broken and _unread(transport) is None:
             # A till that had closed before the answer came resets the line now.
             await asyncio.sleep(RESET_SECONDS)
-        return not self._broken and (unread or 0) <= OUR_END and not _was_reset(transport)
+        return self._acknowledged(transport, uncounted=True)
+
+    def _acknowledged(self, transport: asyncio.Transport, *, uncounted: bool) -> bool:
+        """Whether the till's system has taken all; `uncounted` is the answer where nobody can say how much it has."""
+        if self._broken:
+            return False
+        unread = _unread(transport)
+        taken = uncounted if unread is None else unread <= self._unread_at_most
+        return taken and not _was_reset(transport)
 
 
 def _unread(transport: asyncio.Transport) -> int | None:
     """How many bytes the till's system has not acknowledged, None where nobody can say."""
     waiting = transport.get_write_buffer_size()
     if waiting:
-        return waiting + OUR_END
+        return waiting + 1
     line = transport.get_extra_info("socket")
     return None if line is None else _unacknowledged(line.fileno())
 
