@@ -102,6 +102,9 @@ def check_true(place: Place, payment: Payment) -> None:
         case MoneyMoved.YES:
             assert isinstance(payment.outcome, Approved)
             assert [weight(row.kind, row.minor) for row in rows] == [weight(payment.kind, payment.outcome.amount.minor)]
+        case MoneyMoved.NO if payment.kind is Kind.VOID:
+            # On a wire that quotes the hold alone, the row may be that of a later attempt: `reckon` counts them.
+            pass
         case MoneyMoved.NO:
             assert all(taken_back(place, row) for row in rows), payment
             assert not rows or _reversed(payment), payment

@@ -12,6 +12,7 @@ from typing import Final
 from tests.simulation.world import SETTINGS, Power, World
 from tests.simulation.world_v3 import Network
 from tests.support.mypos import door_settings, driver_settings
+from tillbridge.domain.card import hide_checked_numbers
 from tillbridge.domain.operation import Kind
 from tillbridge.engine.engine import Engine, TerminalSetup
 from tillbridge.engine.opening import open_engine
@@ -31,6 +32,11 @@ OF_A_CODE: Final = frozenset({Kind.CAPTURE, Kind.VOID})
 """What carries the code of an authorization and no reference of its own; protocols/mypos_xml/README.md, section 2."""
 
 
+def _kept(payment_id: str) -> str:
+    """An invoice as a door keeps it: by chance some hold what looks like a card number, and that is masked."""
+    return hide_checked_numbers(invoice_of(payment_id))
+
+
 def _of_a_code(invoice: str, kind: Kind, minor: int) -> str:
     """A hold may be captured in parts, which differ here in their amounts; it is cancelled as a whole."""
     return f"{invoice} {minor}" if kind is Kind.CAPTURE else invoice
@@ -44,10 +50,10 @@ class WorldMypos(World):
     def reference(self, payment: Payment) -> str:
         """See `reckoning.Place`: the invoice of the operation, or of what it completes or cancels, and what for."""
         if payment.kind not in OF_A_CODE:
-            return invoice_of(payment.id)
+            return _kept(payment.id)
         assert payment.parent is not None
         assert payment.amount is not None
-        return _of_a_code(invoice_of(payment.parent), payment.kind, payment.amount.minor)
+        return _of_a_code(_kept(payment.parent), payment.kind, payment.amount.minor)
 
     def row_reference(self, row: Row) -> str:
         """See `reckoning.Place`."""
