@@ -34,7 +34,8 @@ async def test_the_flush_comes_before_the_first_byte_and_before_the_answer(tmp_p
             for number, line in enumerate(lines)
             if re.search(r"(fdatasync|fsync)\(\d+<[^>]*journal\.sqlite-wal>\) += 0", line)
         ]
-        reply = _index(lines, r'read\(\d+</dev/pts/\d+>, "\\002', enq)
+        # strace writes STX in short where no digit follows, as in a reply that comes byte by byte.
+        reply = _index(lines, r'read\(\d+</dev/pts/\d+>, "\\(002|2")', enq)
         answer = _index(lines, r"SUCCESS", reply)
         assert any(asked <= number < enq for number in flushed), "the first byte left before the intent was flushed"
         assert any(reply < number < answer for number in flushed), "the till heard before the outcome was flushed"
