@@ -169,6 +169,19 @@ class _Reader:
             if terminal is not None and terminal not in names:
                 self._note((*key, "terminal"), f"there is no terminal {terminal!r}; {unknown_name(terminal, names)}")
             self._check_port(door, key, taken)
+        self._check_tills(doors)
+
+    def _check_tills(self, doors: list[Configured]) -> None:
+        """Two doors whose tills could not be told apart: one till would get the answer that another one has lost."""
+        known: dict[str, str] = {}
+        for index, door in enumerate(doors):
+            if "name" not in type(door.settings).model_fields:
+                continue
+            till = getattr(door.settings, "name", None) or door.wire
+            if till in known:
+                said = f"the door {known[till]!r} goes by {till!r} too: give each door's till a name of its own"
+                self._note(("doors", index, "settings", "name"), said)
+            known.setdefault(till, door.name)
 
     def _check_port(self, door: Configured, key: Key, taken: dict[int, str]) -> None:
         listens = listening(door.settings)

@@ -18,7 +18,6 @@ TAKEN_BACK: Final = frozenset({Kind.SALE, Kind.AUTHORIZATION})
 KEYLESS_REPEAT: Final = timedelta(seconds=120)
 """A till without keys that asks for the same thing again this soon has lost the answer, not sold the same twice."""
 
-
 MOST_ROUTES: Final = 200
 """One for each terminal that a connector may have."""
 
@@ -47,8 +46,9 @@ class Signature(StrEnum):
 class Route(BaseModel):
     """Payments that fit everything that is named here go to `terminal`; what is left out fits everything.
 
-    `door` is the name of a language or of a door's entry, as it stands with each payment; `register` is the till's
-    number of two digits; `caller` its login or name.
+    `door` and `caller` are compared with what stands with each payment: the door's language, or the `name` of its
+    settings where it has one; and who asks, such as "hipay:LOGIN", "concert-v3:NAME" or "native:KEY". `register` is
+    the till's number of two digits.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

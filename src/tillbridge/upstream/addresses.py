@@ -106,7 +106,7 @@ def check_address(address: Address, settings: WebhookSettings, *, encrypted: boo
 async def resolve(
     host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC
 ) -> Sequence[tuple[Address, socket.AddressFamily]]:
-    """What a name stands for now; `OSError` if nobody knows it, or nobody says so in time."""
+    """The addresses of a name at this moment; `OSError` if there are none, or none is told in time."""
     async with asyncio.timeout(RESOLVE_SECONDS):
         found = await asyncio.get_running_loop().getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
     return [(ipaddress.ip_address(str(where[0])), kind) for kind, _, _, _, where in found]

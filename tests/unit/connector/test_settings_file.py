@@ -232,3 +232,32 @@ def test_a_reference_that_leads_nowhere_is_refused(tmp_path: Path, reference: ob
     (found,) = problems(tmp_path, _changed("doors", api_password_hash=reference), {"WRONG": "opensesame"})
     assert words in found
     assert "opensesame" not in found
+
+
+def _tills(*doors: tuple[str, dict[str, object]]) -> dict[str, Any]:
+    entries = [
+        {"name": f"d{number}", "door": wire, "settings": {"port": 20_000 + number, "terminal": "counter", **settings}}
+        for number, (wire, settings) in enumerate(doors)
+    ]
+    return right() | {"doors": entries}
+
+
+@pytest.mark.parametrize(
+    "doors",
+    [
+        (("concert-v3", {}), ("concert-v3", {})),
+        (("concert-v3", {"name": "front"}), ("mypos-xml", {"name": "front", "currency": "EUR"})),
+        (("concert-v3", {"name": "mypos-xml"}), ("mypos-xml", {"currency": "EUR"})),
+        (("touchscreen", {}), ("touchscreen", {})),
+    ],
+)
+def test_two_doors_whose_tills_cannot_be_told_apart_are_refused(
+    doors: tuple[tuple[str, dict[str, object]], ...], tmp_path: Path
+) -> None:
+    (found,) = problems(tmp_path, _tills(*doors))
+    assert "doors[1].settings.name: the door 'd0' goes by" in found
+
+
+def test_doors_with_names_of_their_own_stand_beside_each_other(tmp_path: Path) -> None:
+    content = _tills(("concert-v3", {}), ("concert-v3", {"name": "bar"}), ("mypos-xml", {"currency": "EUR"}))
+    assert len(load_settings(write(tmp_path, content), {}).doors) == 3
