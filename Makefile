@@ -15,15 +15,15 @@ PROJECT_INSTALL := $(BIN)/python $(PIP_INSTALL_OPTIONS) --no-deps --no-build-iso
 PEER_INSTALL := $(PEER)/bin/python $(PIP_INSTALL_OPTIONS) --require-hashes
 
 # What the tests need from Debian: strace watches the order of flush and send, the browser looks at the console's pages,
-# node runs the Postman collections, openssl makes the certificate of a webhook's receiver.
-SYSTEM_PACKAGES := chromium chromium-driver curl git nodejs=node npm=npm openssl strace
+# node runs the Postman collections, openssl makes the certificate of a webhook's receiver, PostgreSQL serves the portal's tests.
+SYSTEM_PACKAGES := chromium chromium-driver curl git nodejs=node npm=npm openssl postgresql=initdb strace
 # Two workers. The tests that touch real ports, processes or browsers share one of them (tests/conftest.py).
 PYTEST := $(BIN)/python -m pytest --numprocesses 2
 
 help: ## lists these commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-demo: $(VENV)/.connector ## starts the connector with virtual terminals on this computer
+demo: $(VENV)/.demo ## starts the connector with virtual terminals on this computer
 	@exec $(BIN)/tillbridge demo $(DEMO_ARGS)
 
 install: $(VENV)/.dev ## sets up .venv with everything for development
@@ -62,19 +62,19 @@ $(VENV)/.made: scripts/make-venv
 	@scripts/make-venv $(PYTHON) $(VENV)
 	@touch $@
 
-# What a till's computer gets, and no more.
-$(VENV)/.connector: requirements/connector.txt requirements/build.txt pyproject.toml | $(VENV)/.made
+# What the connector and the portal need, and no more: the demo runs both.
+$(VENV)/.demo: requirements/demo.txt requirements/build.txt pyproject.toml | $(VENV)/.made
 	@echo "Installing tillbridge and what it needs into $(VENV)"
-	@$(LOCK_INSTALL) -r requirements/connector.txt -r requirements/build.txt
+	@$(LOCK_INSTALL) -r requirements/demo.txt -r requirements/build.txt
 	@$(PROJECT_INSTALL)
 	@touch $@
 
-# The development lock holds the connector's and the build's pins too (tests/architecture checks it).
-$(VENV)/.dev: requirements/dev.txt requirements/connector.txt requirements/build.txt pyproject.toml | $(VENV)/.made
+# The development lock holds the pins of all the others too (tests/architecture checks it).
+$(VENV)/.dev: requirements/dev.txt requirements/demo.txt requirements/build.txt pyproject.toml | $(VENV)/.made
 	@echo "Installing tillbridge and its development tools into $(VENV)"
 	@$(LOCK_INSTALL) -r requirements/dev.txt
 	@$(PROJECT_INSTALL)
-	@touch $(VENV)/.connector $@
+	@touch $(VENV)/.demo $@
 
 $(PEER)/.made: requirements/bench-peer.txt requirements/bench-peer-build.txt
 	@scripts/make-venv $(PYTHON) $(PEER)

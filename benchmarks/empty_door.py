@@ -19,8 +19,8 @@ from tillbridge.protocols.hipay.answers import Answers
 from tillbridge.protocols.hipay.gate import Gate, whole
 from tillbridge.protocols.hipay.settings import HipaySettings
 from tillbridge.runtime.effects import Runtime
-from tillbridge.transports import asgi
-from tillbridge.transports.http import BoundAddress, LoopbackGuard, serve_asgi
+from tillbridge.web import asgi
+from tillbridge.web.serving import BoundAddress, LoopbackGuard, serve_asgi
 
 
 async def _nothing(request: Request) -> Response:

@@ -18,7 +18,7 @@ from tillbridge.connector.api.hub import MOST_KEPT
 from tillbridge.connector.api.stream import BEAT_SECONDS, HEARTBEAT, RETRY, SEND_PATIENCE
 from tillbridge.connector.console.sessions import LASTS_SECONDS
 from tillbridge.runtime.effects import Runtime
-from tillbridge.transports.http import BoundAddress, serve_asgi
+from tillbridge.web.serving import BoundAddress, serve_asgi
 
 PROMPTLY = 2.0
 """Seconds within which a server with an open stream stops; a stream that held it up would take its whole grace."""

@@ -22,9 +22,9 @@ from tillbridge.domain.errors import Code
 from tillbridge.domain.operation import Kind, Stage
 from tillbridge.domain.outcome import MoneyMoved
 from tillbridge.protocols.contract import AbortReply
-from tillbridge.transports.http import BoundAddress, serve_asgi
 from tillbridge.virtual.scenarios import SCENARIOS
 from tillbridge.virtual.script import Step
+from tillbridge.web.serving import BoundAddress, serve_asgi
 
 QUICKLY = (0.01, 0.02, 0.05, 0.1, 0.2)
 """Pauses before another try, for a test that has a connector come back in that time."""

@@ -16,7 +16,7 @@ from tests.integration.simulators import Simulator, simulated
 from tests.integration.wire_tills import Touch, pay, values
 from tests.support.guide import blocks, run
 from tests.support.shop import free_port
-from tillbridge.connector.secret_values import hash_password
+from tillbridge.runtime.settings.secret_values import hash_password
 from tillbridge.virtual.ledger_file import read_rows
 
 CONCERT = "how-to/connect-a-concert-till.md"

@@ -10,12 +10,12 @@ from tests.support.console.asgi_client import HOST, Answer
 from tests.support.console.counter import KEY, Counter, counter
 from tests.support.console.manual_counter import at_counter
 from tillbridge.connector.api.keys import WRONG_TRIES
-from tillbridge.connector.console.headers import HEADERS
 from tillbridge.connector.console.pages import CHANGED
 from tillbridge.connector.console.sessions import LASTS_SECONDS
 from tillbridge.connector.settings import ConsoleSettings
 from tillbridge.domain.cashier_texts import Language
 from tillbridge.runtime.effects import Runtime
+from tillbridge.web.headers import HEADERS
 
 
 def test_the_key_in_the_address_signs_in_and_does_not_stay_there(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from tests.support.counter import SOON, Counter, counter
 from tests.support.shop import free_port
 from tests.unit.hipay.till import HASH, basic
 from tillbridge.protocols import hipay
-from tillbridge.transports.http import BoundAddress
 from tillbridge.virtual.screen import Screen
+from tillbridge.web.serving import BoundAddress
 
 EXAMPLE: Final = Path(hipay.__file__).with_name("request.example.json").read_text()
 PAYERS: Final = 50

@@ -18,13 +18,13 @@ from tillbridge.protocols import hipay
 from tillbridge.protocols.contract import PaymentDesk
 from tillbridge.protocols.hipay.door import HipayDoor
 from tillbridge.runtime.effects import Runtime
-from tillbridge.transports.guard import MAX_BODY
-from tillbridge.transports.http import BoundAddress
 from tillbridge.virtual.behaviour import ScriptedBehaviour
 from tillbridge.virtual.scenarios import SCENARIOS
 from tillbridge.virtual.screen import Screen
 from tillbridge.virtual.script import Step
 from tillbridge.virtual.terminal import VirtualTerminal
+from tillbridge.web.guard import MAX_BODY
+from tillbridge.web.serving import BoundAddress
 
 EXAMPLE = Path(hipay.__file__).with_name("request.example.json").read_bytes()
 AUTHORIZATION = f"Authorization: {basic()}"

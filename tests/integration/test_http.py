@@ -12,10 +12,18 @@ from tests.integration.web import Application, connected, served
 from tests.lines import PATIENCE
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.runtime.manual import run_manual
-from tillbridge.transports import http
-from tillbridge.transports.guard import MAX_BODY, MAX_HEADERS
-from tillbridge.transports.http import KEEP_ALIVE, MAX_HEAD, REQUEST_PATIENCE, BoundAddress, LoopbackGuard, serve_asgi
-from tillbridge.transports.listening import bind
+from tillbridge.web import serving
+from tillbridge.web.guard import MAX_BODY, MAX_HEADERS
+from tillbridge.web.listening import bind
+from tillbridge.web.serving import (
+    KEEP_ALIVE,
+    MAX_HEAD,
+    REQUEST_PATIENCE,
+    BoundAddress,
+    Lines,
+    LoopbackGuard,
+    serve_asgi,
+)
 
 
 async def _pass(seconds: float) -> None:
@@ -153,7 +161,7 @@ def test_a_running_request_still_gets_its_answer() -> None:
 
 
 def test_a_request_that_never_ends_is_dropped_after_the_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "END_GRACE", 0.5)
+    monkeypatch.setattr(serving, "END_GRACE", 0.5)
 
     async def main() -> None:
         app = Application()
@@ -296,11 +304,9 @@ def test_too_many_headers_are_refused_in_words() -> None:
     asyncio.run(main())
 
 
-def test_there_is_a_limit_to_open_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "MAX_CONNECTIONS", 2)
-
+def test_there_is_a_limit_to_open_connections() -> None:
     async def main() -> None:
-        async with served(Application()) as (address, _), connected(address) as one:
+        async with served(Application(), lines=Lines(most=2)) as (address, _), connected(address) as one:
             assert (await one.ask()).status == 200
             async with connected(address) as other:
                 assert (await other.ask()).status == 503

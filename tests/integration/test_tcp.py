@@ -10,8 +10,8 @@ from tests.lines import Echo, Recorder
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.transports.errors import LineUnavailable
 from tillbridge.transports.hostile import Hostility, hostile
-from tillbridge.transports.listening import bind
 from tillbridge.transports.tcp import PROBE_AFTER, bound_port, connect_tcp, listen_tcp
+from tillbridge.web.listening import bind
 
 
 async def _close(*clients: Recorder) -> None:

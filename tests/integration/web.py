@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from starlette.responses import StreamingResponse
 
 from tests.lines import PATIENCE
-from tillbridge.transports.asgi import App, Receive, Scope, Send, answer, line_of
-from tillbridge.transports.http import BoundAddress, serve_asgi
+from tillbridge.web.asgi import App, Receive, Scope, Send, answer, line_of
+from tillbridge.web.serving import LOCAL_LINES, BoundAddress, Lines, serve_asgi
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +152,15 @@ class Application:
 
 
 @asynccontextmanager
-async def served(app: App, host: str = "127.0.0.1", grace: int = 1) -> AsyncIterator[tuple[BoundAddress, Stop]]:
+async def served(
+    app: App, host: str = "127.0.0.1", grace: int = 1, lines: Lines = LOCAL_LINES
+) -> AsyncIterator[tuple[BoundAddress, Stop]]:
     """The address of a running server, and a function that stops it and returns once it has."""
     ready: asyncio.Future[BoundAddress] = asyncio.get_running_loop().create_future()
 
     async def serve() -> None:
         with suppress(asyncio.CancelledError):
-            await serve_asgi(app, host, 0, ready.set_result, grace=grace)
+            await serve_asgi(app, host, 0, ready.set_result, grace=grace, lines=lines)
 
     async with asyncio.TaskGroup() as group:
         task = group.create_task(serve())

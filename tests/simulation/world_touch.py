@@ -26,9 +26,9 @@ from tillbridge.protocols.touchscreen.link import Ended, Question
 from tillbridge.protocols.touchscreen.profile import built_in
 from tillbridge.protocols.unheard import Lost
 from tillbridge.runtime.sqlite import InlineCommitter
-from tillbridge.transports.asgi import App
 from tillbridge.virtual.behaviour import ScriptedBehaviour
 from tillbridge.virtual.rows import Row
+from tillbridge.web.asgi import App
 
 STARTS: Final = frozenset({"payment", "refund", "reverse", "closing"})
 """The last parts of the paths that start something; protocols/touchscreen/README.md, section 3."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.support.console.counter import NOTHING, Around, Counter, counter
 from tests.support.shop import free_port
 from tillbridge.runtime.effects import Runtime
-from tillbridge.transports.http import BoundAddress, serve_asgi
+from tillbridge.web.serving import BoundAddress, serve_asgi
 
 SOON = 10.0
 """Seconds in which a loaded computer gets anything done that takes a moment."""

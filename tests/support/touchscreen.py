@@ -30,10 +30,10 @@ from tillbridge.protocols.touchscreen.profile import Profile, built_in
 from tillbridge.protocols.touchscreen.settings import DoorSettings, DriverSettings
 from tillbridge.protocols.unheard import Lost, NotSent
 from tillbridge.runtime.manual import manual_runtime
-from tillbridge.transports.asgi import LINE, App, Message
 from tillbridge.virtual.behaviour import ScriptedBehaviour
 from tillbridge.virtual.rows import Movement
 from tillbridge.virtual.terminal import VirtualTerminal
+from tillbridge.web.asgi import LINE, App, Message
 
 TWELVE_FIFTY = Money(1250, EUR)
 REFERENCE = "0123456789abcdef0123456789abcdef"

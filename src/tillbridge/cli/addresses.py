@@ -4,7 +4,7 @@ from typing import Final
 
 from tillbridge.cli.errors import WrongWord
 from tillbridge.domain.errors import Code
-from tillbridge.transports.listening import HIGHEST_PORT
+from tillbridge.web.listening import HIGHEST_PORT
 
 LONGEST_PORT: Final = len(str(HIGHEST_PORT))
 LONGEST_SHOWN: Final = 100

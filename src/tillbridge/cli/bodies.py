@@ -6,10 +6,10 @@ from pydantic import BaseModel, ValidationError
 
 from tillbridge.cli.errors import WrongWord
 from tillbridge.connector.api.bodies import AmountBody
-from tillbridge.connector.problems import problems_of
-from tillbridge.connector.yaml_file import Document
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.money import Money, currency, parse_major
+from tillbridge.runtime.settings.problems import problems_of
+from tillbridge.runtime.settings.yaml_file import Document
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -25,7 +25,7 @@ from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.protocols.contract import Health, HealthState
 from tillbridge.runtime.effects import Runtime
 from tillbridge.runtime.logging import Level, set_up_logging
-from tillbridge.transports.listening import bind
+from tillbridge.web.listening import bind
 
 HEALTH_SECONDS: Final = 30.0
 """For a terminal's sign of life: a driver bounds it by itself, this is for a driver that does not."""

@@ -12,10 +12,10 @@ from tillbridge.cli.finding import running_connector
 from tillbridge.cli.places import Where
 from tillbridge.cli.running import run
 from tillbridge.connector.app import Addresses, run_connector
-from tillbridge.connector.secret_values import hash_password
 from tillbridge.connector.settings import ConnectorSettings
 from tillbridge.connector.settings_file import load_settings
 from tillbridge.runtime.effects import Runtime
+from tillbridge.runtime.settings.secret_values import hash_password
 
 READY: Final = "ready: "
 """What the line begins with that says that payments are taken; programs that start a connector wait for it."""

@@ -11,10 +11,10 @@ from tillbridge.cli.desks import Desk, Order, Unreachable
 from tillbridge.cli.errors import bridge_error, complain
 from tillbridge.cli.exits import Exit
 from tillbridge.connector.api.resources import PaymentResource
-from tillbridge.connector.interrupts import on_interrupt
 from tillbridge.domain.errors import BridgeError
 from tillbridge.domain.operation import Stage
 from tillbridge.protocols.contract import AbortReply
+from tillbridge.runtime.interrupts import on_interrupt
 
 EVIDENCE_SECONDS: Final = 5.0
 """How long a payment in doubt is still watched: a terminal that can be asked what became of it has answered by then."""

@@ -14,14 +14,13 @@ from tillbridge.cli.addresses import host_and_port
 from tillbridge.cli.bodies import wrong_word
 from tillbridge.cli.errors import WrongWord
 from tillbridge.cli.simulated_lines import ConcertLine, Line
-from tillbridge.connector.interrupts import on_interrupt
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.protocols import registry
 from tillbridge.protocols.contract import Door
 from tillbridge.runtime.effects import Runtime
+from tillbridge.runtime.interrupts import on_interrupt
 from tillbridge.runtime.logging import Level, set_up_logging
 from tillbridge.transports.allow import on_loopback
-from tillbridge.transports.http import serve_asgi
 from tillbridge.virtual.behaviour import ScriptedBehaviour
 from tillbridge.virtual.control import Simulated, control_app
 from tillbridge.virtual.ledger import Ledger
@@ -29,6 +28,7 @@ from tillbridge.virtual.relay import relay_pty, relay_tcp
 from tillbridge.virtual.scenarios import ALWAYS, Scenario, scenario
 from tillbridge.virtual.script import Step
 from tillbridge.virtual.terminal import VirtualTerminal
+from tillbridge.web.serving import serve_asgi
 
 
 @dataclass(frozen=True, slots=True)

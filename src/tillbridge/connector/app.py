@@ -19,7 +19,6 @@ from tillbridge.connector.doors import Doors
 from tillbridge.connector.features import Features, open_features
 from tillbridge.connector.folder import DataFolder, owned
 from tillbridge.connector.host import Host
-from tillbridge.connector.interrupts import on_interrupt
 from tillbridge.connector.keybook import KeyBook
 from tillbridge.connector.settings import LOCAL, ConnectorSettings, ConsoleLog, ConsoleSettings, LogSettings
 from tillbridge.connector.whereabouts import noted
@@ -30,9 +29,10 @@ from tillbridge.engine.engine import Engine
 from tillbridge.engine.opening import open_engine
 from tillbridge.protocols.contract import Door
 from tillbridge.runtime.effects import Runtime
+from tillbridge.runtime.interrupts import on_interrupt
 from tillbridge.runtime.logging import set_up_logging
-from tillbridge.transports.asgi import App
-from tillbridge.transports.http import BoundAddress, serve_asgi
+from tillbridge.web.asgi import App
+from tillbridge.web.serving import BoundAddress, serve_asgi
 
 EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  # recognised here, not listened on
 """Hosts that mean every address of this computer; its own programs then use the loopback one."""

@@ -7,7 +7,6 @@ from typing import Final
 
 from rich.console import Console
 
-from tillbridge.connector.interrupts import on_interrupt
 from tillbridge.connector.settings import LOCAL
 from tillbridge.demo.check import take_one_on_each
 from tillbridge.demo.child import Connector, connector
@@ -16,8 +15,9 @@ from tillbridge.demo.terminals import virtual_terminals
 from tillbridge.demo.words import after_the_end, results_table, tries, what_runs_where
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.runtime.effects import Runtime
-from tillbridge.transports.listening import bind
+from tillbridge.runtime.interrupts import on_interrupt
 from tillbridge.virtual.terminal import VirtualTerminal
+from tillbridge.web.listening import bind
 
 STEP: Final = 1000
 """What is suggested to add to the ports when one of them is taken."""

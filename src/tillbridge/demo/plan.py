@@ -8,9 +8,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from tillbridge.connector.secret_values import hash_password
 from tillbridge.connector.settings import CONSOLE_PORT, LOCAL
 from tillbridge.domain.errors import BridgeError, Code
+from tillbridge.runtime.settings.secret_values import hash_password
 
 V2: Final = "counter"
 V3: Final = "counter-v3"

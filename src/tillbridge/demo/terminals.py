@@ -14,11 +14,11 @@ from tillbridge.demo.plan import CURRENCY, MYPOS, PTYS, TOUCH, V2, V3, Plan
 from tillbridge.protocols import registry
 from tillbridge.protocols.contract import Door
 from tillbridge.runtime.effects import Runtime
-from tillbridge.transports.http import serve_asgi
 from tillbridge.virtual.behaviour import ScriptedBehaviour
 from tillbridge.virtual.control import Simulated, control_app
 from tillbridge.virtual.ledger import Ledger
 from tillbridge.virtual.terminal import VirtualTerminal
+from tillbridge.web.serving import serve_asgi
 
 Serve = Callable[[Callable[[], None]], Coroutine[Any, Any, None]]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
-from tillbridge.transports.asgi import Answer, App, Header, Message, Receive, Scope, Send, answer, line_of
+from tillbridge.web.asgi import Answer, App, Header, Message, Receive, Scope, Send, answer, line_of
 
 
 class Silence(Response):

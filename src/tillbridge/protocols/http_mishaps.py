@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tillbridge.protocols.faults import Fault
-from tillbridge.transports.asgi import Answer, Receive, Scope, Send, answer, line_of
+from tillbridge.web.asgi import Answer, Receive, Scope, Send, answer, line_of
 
 HELD: Final = 600.0
 """Seconds for which a simulator that never answers holds the connection: longer than any till waits."""

@@ -11,10 +11,10 @@ import structlog
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.transports.allow import Networks, warn_of_exposure
 from tillbridge.transports.errors import LineUnavailable
-from tillbridge.transports.listening import BoundAddress
 from tillbridge.transports.pty_line import PtyLine
 from tillbridge.transports.serial_line import SerialSettings, connect_serial
 from tillbridge.transports.tcp import bound_port, listen_tcp
+from tillbridge.web.listening import BoundAddress
 
 log = structlog.get_logger(__name__)
 

@@ -12,9 +12,9 @@ import structlog
 from pydantic import AliasChoices, Field, IPvAnyNetwork
 
 from tillbridge.domain.errors import BridgeError, Code
-from tillbridge.transports.asgi import App, Receive, Scope, Send, answer
-from tillbridge.transports.guard import Render
-from tillbridge.transports.problem import problem_json
+from tillbridge.web.asgi import App, Receive, Scope, Send, answer
+from tillbridge.web.guard import Render
+from tillbridge.web.problem import problem_json
 
 MOST_NETWORKS: Final = 100
 """More than a shop has tills; a longer list is a network, and is written as one."""

@@ -16,9 +16,9 @@ from pydantic import IPvAnyNetwork
 
 from tillbridge.transports.allow import allowed
 from tillbridge.transports.errors import LineUnavailable
-from tillbridge.transports.listening import BACKLOG, BoundAddress, bind
 from tillbridge.transports.streams import stream
 from tillbridge.transports.tap import tapped
+from tillbridge.web.listening import BACKLOG, BoundAddress, bind
 
 log = structlog.get_logger(__name__)
 

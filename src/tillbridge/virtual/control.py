@@ -16,9 +16,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tillbridge.domain.errors import BridgeError, Code
-from tillbridge.transports.asgi import App
-from tillbridge.transports.guard import LoopbackGuard
-from tillbridge.transports.problem import problem_json
 from tillbridge.virtual.behaviour import ScriptedBehaviour
 from tillbridge.virtual.control_bodies import (
     Body,
@@ -31,6 +28,9 @@ from tillbridge.virtual.control_bodies import (
 from tillbridge.virtual.scenarios import scenario
 from tillbridge.virtual.script import Step
 from tillbridge.virtual.terminal import VirtualTerminal
+from tillbridge.web.asgi import App
+from tillbridge.web.guard import LoopbackGuard
+from tillbridge.web.problem import problem_json
 
 ROWS_AT_ONCE: Final = 1000
 """Rows of a ledger in one answer: a page that a person or a test can still read whole."""

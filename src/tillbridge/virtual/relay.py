@@ -10,11 +10,11 @@ import structlog
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.runtime.effects import Clock
 from tillbridge.transports.errors import LineUnavailable
-from tillbridge.transports.listening import BoundAddress
 from tillbridge.transports.pty_line import PtyLine
 from tillbridge.transports.serial_line import SerialSettings, connect_serial
 from tillbridge.transports.tcp import bound_port, connect_tcp, listen_tcp
 from tillbridge.virtual.paced import End, join
+from tillbridge.web.listening import BoundAddress
 
 REOPEN_SECONDS: Final = 0.05
 """Between two looks for the door's own pty, which is a new one after each line that it dropped."""

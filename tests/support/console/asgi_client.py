@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from tillbridge.transports.asgi import App, Message
+from tillbridge.web.asgi import App, Message
 
 HOST = "localhost:8380"
 

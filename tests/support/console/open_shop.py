@@ -13,7 +13,7 @@ from tillbridge.domain.operation import Kind
 from tillbridge.domain.outcome import Approved
 from tillbridge.protocols.contract import Payment, PaymentRequest
 from tillbridge.runtime.effects import Runtime
-from tillbridge.transports.http import BoundAddress, serve_asgi
+from tillbridge.web.serving import BoundAddress, serve_asgi
 
 T = TypeVar("T")
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tillbridge.connector.doors import Doors
-from tillbridge.connector.secret_values import hash_password
 from tillbridge.connector.settings import Configured
 from tillbridge.protocols import registry
+from tillbridge.runtime.settings.secret_values import hash_password
 
 
 @dataclass(frozen=True)

@@ -181,7 +181,9 @@ def test_a_fault_of_our_own_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "yaml", None)
     monkeypatch.delitem(sys.modules, "tillbridge.cli.looking", raising=False)
-    for name in [name for name in sys.modules if name.startswith("tillbridge.connector")]:
+    for name in [
+        name for name in sys.modules if name.startswith(("tillbridge.connector", "tillbridge.runtime.settings"))
+    ]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.delitem(sys.modules, "tillbridge.cli.finding", raising=False)
     told = run("payments", "list", "--data", ".")

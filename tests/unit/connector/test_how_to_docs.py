@@ -14,7 +14,6 @@ from tillbridge.cli.remote_desk import ANSWER_SECONDS
 from tillbridge.connector.api.headers import LONGEST_WAIT
 from tillbridge.connector.host import LAST_PAYMENT_SECONDS
 from tillbridge.connector.reaching import listening
-from tillbridge.connector.secret_values import hash_password
 from tillbridge.connector.settings import MOST_DOORS, MOST_TERMINALS, ConnectorSettings
 from tillbridge.connector.settings_file import load_settings
 from tillbridge.domain.money import Money, currency
@@ -29,6 +28,7 @@ from tillbridge.protocols.mypos_xml.settings import PATIENCE_SECONDS as MYPOS_PA
 from tillbridge.protocols.mypos_xml.settings import DriverSettings as MyposSettings
 from tillbridge.protocols.touchscreen.profile import Op, profile_of
 from tillbridge.protocols.touchscreen.settings import PATIENCE as TOUCH_PATIENCE
+from tillbridge.runtime.settings.secret_values import hash_password
 from tillbridge.transports.bluetooth import CONNECT_TIMEOUT as BLUETOOTH_SECONDS
 from tillbridge.transports.tcp import CONNECT_TIMEOUT as TCP_SECONDS
 from tillbridge.virtual.driver import ANSWER_SECONDS as VIRTUAL_SECONDS

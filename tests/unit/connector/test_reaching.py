@@ -7,9 +7,9 @@ import pytest
 
 from tillbridge.cli.checking import Line, Verdict, exposures
 from tillbridge.connector.reaching import Listening, listening
-from tillbridge.connector.secret_values import hash_password
 from tillbridge.connector.settings_file import load_settings
 from tillbridge.protocols import registry
+from tillbridge.runtime.settings.secret_values import hash_password
 
 TILLS = ["192.168.1.20", "10.0.0.0/24"]
 NAMED = "on the network without a password, for 192.168.1.20/32, 10.0.0.0/24 alone"

@@ -6,7 +6,13 @@ import pytest
 from argon2 import PasswordHasher
 from pydantic import BaseModel, SecretStr
 
-from tillbridge.connector.secret_values import LARGEST_FILE, NoSecret, hash_password, resolve_secret, secret_places
+from tillbridge.runtime.settings.secret_values import (
+    LARGEST_FILE,
+    NoSecret,
+    hash_password,
+    resolve_secret,
+    secret_places,
+)
 
 
 class Inner(BaseModel):

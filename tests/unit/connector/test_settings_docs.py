@@ -8,8 +8,8 @@ import pytest
 
 from tests.architecture.tree import ROOT
 from tillbridge.connector.host import LAST_PAYMENT_SECONDS
-from tillbridge.connector.secret_values import hash_password
 from tillbridge.connector.settings_file import load_settings
+from tillbridge.runtime.settings.secret_values import hash_password
 
 DOCS = ROOT / "docs"
 INSTALL = DOCS / "how-to" / "install-the-connector.md"

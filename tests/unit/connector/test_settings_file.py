@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 import yaml
 
-from tillbridge.connector.secret_values import hash_password
 from tillbridge.connector.settings import ConsoleLog
-from tillbridge.connector.settings_file import MOST_PROBLEMS, SettingsInvalid, load_settings
+from tillbridge.connector.settings_file import SettingsInvalid, load_settings
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.engine.rules import OrderIdsRepeat
 from tillbridge.runtime.logging import Level
+from tillbridge.runtime.settings.reading import MOST_PROBLEMS
+from tillbridge.runtime.settings.secret_values import hash_password
 
 HASH = hash_password("pwd")
 

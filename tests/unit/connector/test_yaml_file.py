@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tillbridge.connector.yaml_file import MAX_BYTES, MAX_DEPTH, Unreadable, parse_document, read_document, show
+from tillbridge.runtime.settings.yaml_file import MAX_BYTES, MAX_DEPTH, Unreadable, parse_document, read_document, show
 
 
 def value(text: str) -> object:

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 
 from tillbridge.connector.api.keys import ADDRESSES, SHORTEST_KEY, WINDOW_SECONDS, WRONG_TRIES, KeyCheck
-from tillbridge.connector.console.forms import MOST_FIELDS, read_form
 from tillbridge.connector.console.sessions import LASTS_SECONDS, MOST_SESSIONS, Sessions
-from tillbridge.connector.console.site import own_path
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.runtime.manual import manual_runtime, run_manual
+from tillbridge.web.forms import MOST_FIELDS, read_form
+from tillbridge.web.going import own_path
 
 KEY = "k" * SHORTEST_KEY
 

@@ -25,6 +25,7 @@ from tillbridge.engine.journal.records import EventType
 from tillbridge.engine.states import Cause
 from tillbridge.protocols.contract import AbortSupport, Recovery
 from tillbridge.transports.tap import Direction
+from tillbridge.web import words
 
 FOLDER: Final = Path(console.__path__[0])
 ENGLISH: Final = CATALOGUES[Language.EN].texts
@@ -72,7 +73,7 @@ MADE_UP: Final = {
 
 def _written_down() -> set[str]:
     """The keys that stand in a template or in the code as they are."""
-    sources = [*FOLDER.glob("templates/*.html"), *FOLDER.glob("*.py")]
+    sources = [*FOLDER.glob("templates/*.html"), *FOLDER.glob("*.py"), Path(words.__file__)]
     found = {key for path in sources for key in KEY.findall(path.read_text())}
     return {key for key in found if not key.endswith(".html")} - NO_KEYS
 

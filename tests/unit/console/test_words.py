@@ -5,10 +5,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tillbridge.connector.console.language import CATALOGUES, choose
+from tillbridge.connector.console.language import CATALOGUES
 from tillbridge.connector.console.words import Words
 from tillbridge.domain.cashier_texts import Language
 from tillbridge.domain.money import Money, currency
+from tillbridge.web.language import choose
 
 NOON = datetime(2026, 3, 29, 10, 0, tzinfo=UTC)
 PARIS = ZoneInfo("Europe/Paris")

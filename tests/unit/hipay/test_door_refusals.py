@@ -7,8 +7,8 @@ from tillbridge.protocols import hipay
 from tillbridge.protocols.hipay.answers import Answers
 from tillbridge.protocols.hipay.gate import TRACE, Refusing
 from tillbridge.runtime.manual import run_manual
-from tillbridge.transports.asgi import Message, Receive, Scope, Send
-from tillbridge.transports.guard import MAX_BODY
+from tillbridge.web.asgi import Message, Receive, Scope, Send
+from tillbridge.web.guard import MAX_BODY
 
 EXAMPLE = Path(hipay.__file__).with_name("request.example.json").read_bytes()
 MINUTE = 60.0

@@ -22,8 +22,8 @@ from tillbridge.protocols.hipay.door import HipayDoor
 from tillbridge.protocols.hipay.settings import HipaySettings
 from tillbridge.runtime.effects import Runtime
 from tillbridge.runtime.manual import manual_runtime
-from tillbridge.transports.asgi import Message
 from tillbridge.virtual.terminal import VirtualTerminal
+from tillbridge.web.asgi import Message
 
 LOGIN, PASSWORD = "log", "pwd"
 HASH = hash_password(PASSWORD)

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from tillbridge.transports.asgi import App, Message, Scope
+from tillbridge.web.asgi import App, Message, Scope
 
 
 @dataclass(frozen=True)

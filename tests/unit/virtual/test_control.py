@@ -13,12 +13,12 @@ from tillbridge.domain.operation import Stage
 from tillbridge.domain.outcome import Approved
 from tillbridge.protocols.contract import Fault
 from tillbridge.runtime.manual import run_manual
-from tillbridge.transports.asgi import App
 from tillbridge.virtual.behaviour import ScriptedBehaviour
 from tillbridge.virtual.control import LARGEST_BODY, Simulated, control_app
 from tillbridge.virtual.control_bodies import InlineScenario
 from tillbridge.virtual.scenarios import SCENARIOS
 from tillbridge.virtual.terminal import VirtualTerminal
+from tillbridge.web.asgi import App
 
 AT = "/terminals/counter"
 

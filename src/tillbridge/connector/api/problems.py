@@ -18,7 +18,7 @@ from tillbridge.engine.engine import Engine
 from tillbridge.engine.journal.journal import MoveRefused
 from tillbridge.runtime.effects import Runtime
 from tillbridge.runtime.sqlite import StorageUnavailable
-from tillbridge.transports.problem import MEDIA_TYPE, problem
+from tillbridge.web.problem import MEDIA_TYPE, problem
 
 log = structlog.get_logger(__name__)
 

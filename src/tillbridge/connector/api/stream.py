@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from tillbridge.engine.feed import Watcher
 from tillbridge.protocols.contract import Payment
-from tillbridge.transports.asgi import Receive, Scope, Send, line_of
+from tillbridge.web.asgi import Receive, Scope, Send, line_of
 
 BEAT_SECONDS: Final = 15.0
 """A sign of life this often: proxies and browsers give up a connection on which nothing comes for about a minute."""

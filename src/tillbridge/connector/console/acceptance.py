@@ -10,11 +10,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tillbridge.connector.api.problems import as_bridge_error
-from tillbridge.connector.console.forms import read_form
 from tillbridge.connector.console.gate import Gate
 from tillbridge.connector.console.sessions import Session
 from tillbridge.connector.console.settling import one_line
-from tillbridge.connector.console.site import Site, render, see_other
+from tillbridge.connector.console.site import Site, render
 from tillbridge.connector.console.tester import PATH as TESTER
 from tillbridge.connector.console.tester import REFUSALS
 from tillbridge.connector.console.tester_views import stable_key
@@ -28,6 +27,8 @@ from tillbridge.domain.money import EUR, currency, parse_major
 from tillbridge.engine.engine import MAX_PERSON_TEXT
 from tillbridge.protocols.contract import Payment
 from tillbridge.runtime.scrubbing import scrub_text
+from tillbridge.web.forms import read_form
+from tillbridge.web.going import see_other
 
 PATH: Final = "/tester/acceptance"
 SMALLEST: Final = "1.00"

@@ -11,7 +11,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
 
 from tillbridge.connector.api.keys import KeyCheck, Keyring
 from tillbridge.connector.api.metrics import CONTENT_TYPE, metrics_text
@@ -21,7 +20,6 @@ from tillbridge.connector.api.scopes import Scope as KeyScope
 from tillbridge.connector.console.acceptance import AcceptancePages
 from tillbridge.connector.console.doors import DoorPages
 from tillbridge.connector.console.gate import Gate
-from tillbridge.connector.console.headers import SafeHeaders
 from tillbridge.connector.console.listing import Listing
 from tillbridge.connector.console.moving import Moving
 from tillbridge.connector.console.pages import Pages
@@ -39,8 +37,11 @@ from tillbridge.domain.outcome import MoneyMoved
 from tillbridge.engine.engine import Engine
 from tillbridge.protocols.contract import HostControl
 from tillbridge.runtime.effects import Runtime
-from tillbridge.transports.asgi import App, Receive, Scope, Send
-from tillbridge.transports.guard import LoopbackGuard
+from tillbridge.web.answered import Answered
+from tillbridge.web.asgi import App
+from tillbridge.web.guard import LoopbackGuard
+from tillbridge.web.headers import SafeHeaders
+from tillbridge.web.own_files import OwnFiles
 
 LARGEST_BODY: Final = 64 * 1024
 """Bytes of a request's body: the largest form and the largest payment take two thousand."""
@@ -72,14 +73,14 @@ def console_app(
             Route("/healthz", _healthz(engine, host), methods=["GET"]),
             Route("/metrics", _metrics(engine, host, keys, open_to_all=_only_here(settings.host)), methods=["GET"]),
             Mount(PREFIX, app=api_app(engine, keys, runtime, host.version, premises.features.routes)),
-            Mount("/static", app=_Static(packages=[("tillbridge.connector.console", "static")])),
+            Mount("/static", app=OwnFiles(packages=[("tillbridge.connector.console", "static")])),
             *_pages(site),
         ],
         exception_handlers=dict.fromkeys((BridgeError, HTTPException, Exception), _error_page(site)),
     )
     app.router.redirect_slashes = False
     hosts = (*settings.extra_hosts, *({settings.host} - EVERY_ADDRESS))
-    return LoopbackGuard(SafeHeaders(_Answered(app)), hosts=hosts, max_body=LARGEST_BODY)
+    return LoopbackGuard(SafeHeaders(Answered(app)), hosts=hosts, max_body=LARGEST_BODY)
 
 
 def _pages(site: Site) -> list[Route]:
@@ -88,31 +89,6 @@ def _pages(site: Site) -> list[Route]:
     parts = (Listing(site), Undelivered(site), Pages(site), Till(site), Reconciling(site), Moving(site))
     more = (ReceiptPages(site), DoorPages(site), TerminalPages(site), TesterPages(site), AcceptancePages(site))
     return [*gate.routes(), *(route for part in (*parts, *more) for route in part.routes(gate))]
-
-
-class _Static(StaticFiles):
-    """Our own style and script: kept by the browser, but asked for anew, so that an update shows at once."""
-
-    def file_response(self, *args: object, **kwargs: object) -> Response:
-        answer = super().file_response(*args, **kwargs)  # type: ignore[arg-type]  # handed on as they came
-        answer.headers["Cache-Control"] = "no-cache"
-        return answer
-
-
-class _Answered:
-    """Keeps a fault that the application has already answered and logged away from the server's own handling."""
-
-    def __init__(self, app: App) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        try:
-            await self._app(scope, receive, send)
-        except Exception as error:  # noqa: BLE001  # the framework raises it again after its handler has answered
-            log.debug("fault_answered", path=scope["path"], type=type(error).__name__)
 
 
 def _healthz(engine: Engine, host: HostControl) -> Callable[[Request], Awaitable[Response]]:

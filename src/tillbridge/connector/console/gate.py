@@ -7,12 +7,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tillbridge.connector.console.forms import read_form
-from tillbridge.connector.console.language import COOKIE, COOKIE_SECONDS
 from tillbridge.connector.console.sessions import Session
-from tillbridge.connector.console.site import HOME, SIGN_IN, Site, address, own_path, see_other
+from tillbridge.connector.console.site import SIGN_IN, Site
 from tillbridge.domain.cashier_texts import Language
 from tillbridge.domain.errors import BridgeError, Code
+from tillbridge.web.forms import read_form
+from tillbridge.web.going import HOME, address, own_path, see_other
+from tillbridge.web.language import COOKIE, COOKIE_SECONDS
 
 Page = Callable[[Request, Session], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]

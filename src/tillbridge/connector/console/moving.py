@@ -9,16 +9,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tillbridge.connector.api.problems import as_bridge_error
-from tillbridge.connector.console.forms import read_form
 from tillbridge.connector.console.gate import Gate
 from tillbridge.connector.console.persons import Signed, read_signed
 from tillbridge.connector.console.sessions import Session
-from tillbridge.connector.console.site import Site, see_other
+from tillbridge.connector.console.site import Site
 from tillbridge.connector.console.words import Words
 from tillbridge.domain.cashier_refusals import refusal_text
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.protocols.moving import LONGEST_ADDRESS, Place
 from tillbridge.runtime.sqlite import StorageUnavailable
+from tillbridge.web.forms import read_form
+from tillbridge.web.going import see_other
 
 
 @dataclass(frozen=True, slots=True)

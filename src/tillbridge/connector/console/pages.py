@@ -10,11 +10,10 @@ from starlette.routing import Route
 
 from tillbridge.connector.api.problems import as_bridge_error, problem_response
 from tillbridge.connector.api.stream import PaymentStream
-from tillbridge.connector.console.forms import read_form
 from tillbridge.connector.console.gate import Gate
 from tillbridge.connector.console.sessions import Session
 from tillbridge.connector.console.settling import ANSWERS, Verdict, blank, one_line, read_verdict
-from tillbridge.connector.console.site import HOME, Site, see_other
+from tillbridge.connector.console.site import Site
 from tillbridge.connector.console.timeline import facts, slip, timeline
 from tillbridge.connector.console.views import (
     abortable,
@@ -31,6 +30,8 @@ from tillbridge.engine.engine import MAX_PERSON_TEXT
 from tillbridge.engine.journal.journal import MoveRefused
 from tillbridge.protocols.contract import Payment
 from tillbridge.runtime.sqlite import StorageUnavailable
+from tillbridge.web.forms import read_form
+from tillbridge.web.going import HOME, see_other
 
 PAGE_ROWS: Final = 50
 """Payments on a page: about two screens, and quick to look up whatever the history."""

@@ -10,10 +10,9 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from tillbridge.connector.api.problems import as_bridge_error
-from tillbridge.connector.console.forms import read_form
 from tillbridge.connector.console.gate import Gate
 from tillbridge.connector.console.sessions import Session
-from tillbridge.connector.console.site import Site, see_other
+from tillbridge.connector.console.site import Site
 from tillbridge.connector.receipts.desk import Form, Wish
 from tillbridge.domain.cashier_refusals import refusal_text
 from tillbridge.domain.cashier_texts import Language
@@ -22,6 +21,8 @@ from tillbridge.domain.receipt import Copy
 from tillbridge.protocols.contract import Payment
 from tillbridge.runtime.sqlite import StorageUnavailable
 from tillbridge.upstream.write_keys import WriteKey
+from tillbridge.web.forms import read_form
+from tillbridge.web.going import see_other
 
 CALLER: Final = "console"
 """Whose keys the forms of this page are."""

@@ -9,10 +9,9 @@ from starlette.routing import Route
 
 from tillbridge.connector.api.problems import as_bridge_error
 from tillbridge.connector.console.comparing import compare
-from tillbridge.connector.console.forms import read_form
 from tillbridge.connector.console.gate import Gate
 from tillbridge.connector.console.sessions import Session
-from tillbridge.connector.console.site import Site, see_other
+from tillbridge.connector.console.site import Site
 from tillbridge.connector.console.till_form import CALLER, DOOR
 from tillbridge.connector.console.views import badge, payment_row, sentence, terminal_card
 from tillbridge.domain.cashier_refusals import refusal_text
@@ -22,6 +21,8 @@ from tillbridge.engine.journal.journal import MoveRefused
 from tillbridge.engine.journal.reading import Filter
 from tillbridge.protocols.contract import PaymentRequest
 from tillbridge.runtime.sqlite import StorageUnavailable
+from tillbridge.web.forms import read_form
+from tillbridge.web.going import see_other
 
 LATEST: Final = 20
 """Reconciliations that are listed: those of some weeks; older ones are among the payments."""

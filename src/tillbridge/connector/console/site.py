@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from tillbridge.connector.api.keys import KeyCheck
 from tillbridge.connector.api.routes import client_address
-from tillbridge.connector.console.language import CATALOGUES, COOKIE, choose
+from tillbridge.connector.console.language import CATALOGUES
 from tillbridge.connector.console.sessions import Session, Sessions
 from tillbridge.connector.console.words import Words
 from tillbridge.connector.doors import Doors
@@ -25,11 +24,12 @@ from tillbridge.domain.cashier_texts import Language
 from tillbridge.engine.engine import Engine
 from tillbridge.protocols.contract import HostControl
 from tillbridge.runtime.effects import Runtime
+from tillbridge.web.going import address, see_other
+from tillbridge.web.language import COOKIE, choose
 
 Reference = tuple[str, str, bytes]
 """A file to download: its name, its media type and what is in it."""
 
-HOME: Final = "/"
 SIGN_IN: Final = "/sign-in"
 
 _TEMPLATES: Final = Environment(
@@ -143,21 +143,3 @@ def render(template: str, **parts: object) -> str:
 def _section(path: str) -> str:
     """The entry of the menu that a page belongs to."""
     return f"/{path.split('/')[1]}"
-
-
-def see_other(path: str) -> Response:
-    """Sends the browser to another page, with GET."""
-    return RedirectResponse(path, HTTPStatus.SEE_OTHER)
-
-
-def address(request: Request) -> str:
-    """The path and query that were asked for, quoted so that they can stand in a query themselves."""
-    return quote(f"{request.url.path}?{request.url.query}".rstrip("?"), safe="/")
-
-
-def own_path(path: str | None) -> str:
-    """A path of this console that a page asked to go on to; the home page for anything that could lead elsewhere."""
-    text = path or HOME
-    parts = urlsplit(text)
-    foreign = parts.scheme or parts.netloc or not text.startswith("/") or text.startswith("//") or "\\" in text
-    return HOME if foreign or not text.isprintable() else text

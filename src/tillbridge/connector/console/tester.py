@@ -10,12 +10,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tillbridge.connector.api.problems import as_bridge_error
-from tillbridge.connector.console.forms import read_form
 from tillbridge.connector.console.gate import Gate
 from tillbridge.connector.console.persons import read_signed
 from tillbridge.connector.console.sessions import Session
 from tillbridge.connector.console.settling import ANSWERS
-from tillbridge.connector.console.site import Site, see_other
+from tillbridge.connector.console.site import Site
 from tillbridge.connector.console.terminals import abilities
 from tillbridge.connector.console.tester_views import dashboard
 from tillbridge.connector.wiretest import fields
@@ -27,6 +26,8 @@ from tillbridge.domain.operation import Kind
 from tillbridge.engine.journal.journal import MoveRefused
 from tillbridge.protocols import registry
 from tillbridge.runtime.sqlite import StorageUnavailable
+from tillbridge.web.forms import read_form
+from tillbridge.web.going import see_other
 
 PATH: Final = "/tester"
 REFUSALS: Final = (BridgeError, MoveRefused, StorageUnavailable)

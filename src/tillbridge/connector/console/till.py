@@ -11,11 +11,10 @@ from starlette.routing import Route
 
 from tillbridge.connector.api.problems import as_bridge_error
 from tillbridge.connector.console import till_form
-from tillbridge.connector.console.forms import read_form
 from tillbridge.connector.console.gate import Gate
 from tillbridge.connector.console.pages import NOTICES
 from tillbridge.connector.console.sessions import Session
-from tillbridge.connector.console.site import Site, see_other
+from tillbridge.connector.console.site import Site
 from tillbridge.connector.console.till_form import AT_TILL, GOES_BACK, TillForm
 from tillbridge.connector.console.views import (
     GOES_ON_WITH,
@@ -35,6 +34,8 @@ from tillbridge.engine.journal.journal import MoveRefused
 from tillbridge.engine.journal.reading import Filter
 from tillbridge.protocols.contract import Payment
 from tillbridge.runtime.sqlite import StorageUnavailable
+from tillbridge.web.forms import read_form
+from tillbridge.web.going import see_other
 
 TO_CHOOSE: Final = 10
 """Earlier payments that are offered to go back to: those of the last minutes; older ones are searched for."""

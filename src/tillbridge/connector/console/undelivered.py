@@ -9,11 +9,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tillbridge.connector.api.problems import as_bridge_error
-from tillbridge.connector.console.forms import read_form
 from tillbridge.connector.console.gate import Gate
 from tillbridge.connector.console.persons import Signed, read_signed
 from tillbridge.connector.console.sessions import Session
-from tillbridge.connector.console.site import Site, see_other
+from tillbridge.connector.console.site import Site
 from tillbridge.connector.console.views import follow_ups, payment_row
 from tillbridge.domain.cashier_refusals import refusal_text
 from tillbridge.domain.errors import BridgeError, Code
@@ -21,6 +20,8 @@ from tillbridge.domain.operation import Kind
 from tillbridge.engine.journal.journal import MoveRefused
 from tillbridge.protocols.contract import Payment
 from tillbridge.runtime.sqlite import StorageUnavailable
+from tillbridge.web.forms import read_form
+from tillbridge.web.going import see_other
 
 ANSWERS: Final = frozenset({"keep", "reverse"})
 

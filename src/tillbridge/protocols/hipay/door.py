@@ -24,9 +24,9 @@ from tillbridge.protocols.hipay.settings import HipaySettings
 from tillbridge.protocols.http_door import Silence, as_texts, for_pages, still_there
 from tillbridge.protocols.strict_json import write
 from tillbridge.runtime.effects import Runtime
-from tillbridge.transports import asgi
-from tillbridge.transports.asgi import App, Header, Receive, Scope, Send
-from tillbridge.transports.http import BoundAddress, LoopbackGuard, serve_asgi
+from tillbridge.web import asgi
+from tillbridge.web.asgi import App, Header, Receive, Scope, Send
+from tillbridge.web.serving import BoundAddress, LoopbackGuard, serve_asgi
 
 STOPPED: Final = "TP-Manager stopped"
 BUSY: Final = "TP-Manager is busy, will stop when possible"

@@ -12,8 +12,8 @@ from tillbridge.protocols import http_door
 from tillbridge.protocols.hipay.access import WINDOW, Access, Admission
 from tillbridge.protocols.hipay.answers import Answer, Answers
 from tillbridge.protocols.strict_json import write
-from tillbridge.transports import asgi
-from tillbridge.transports.asgi import App, Header, Receive, Scope, Send
+from tillbridge.web import asgi
+from tillbridge.web.asgi import App, Header, Receive, Scope, Send
 
 TRACE: Final = "tillbridge.trace"
 """Where a request's trace number stands in its scope."""

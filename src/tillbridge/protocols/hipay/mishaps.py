@@ -9,8 +9,8 @@ from tillbridge.protocols.faults import Behaviour, Fault
 from tillbridge.protocols.hipay.answers import Answer
 from tillbridge.protocols.http_mishaps import drop, gone, noisy, send_damaged
 from tillbridge.protocols.strict_json import JsonObject
-from tillbridge.transports import asgi
-from tillbridge.transports.asgi import Receive, Scope, Send
+from tillbridge.web import asgi
+from tillbridge.web.asgi import Receive, Scope, Send
 
 _OTHER_CURRENCY: Final = {"EUR": "USD"}
 

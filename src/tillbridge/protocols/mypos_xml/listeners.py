@@ -12,8 +12,8 @@ from tillbridge.protocols.listeners import Plug, Ready, wait_on_pty, wait_on_ser
 from tillbridge.protocols.mypos_xml.service import DOOR_NAME
 from tillbridge.protocols.mypos_xml.settings import Button, DoorSettings
 from tillbridge.transports.bluetooth import BluetoothService, listen_bluetooth
-from tillbridge.transports.listening import BoundAddress
 from tillbridge.transports.serial_line import SerialSettings
+from tillbridge.web.listening import BoundAddress
 
 
 class Plugs(Protocol):

@@ -28,11 +28,11 @@ from tillbridge.protocols.touchscreen.settings import Confirm, DoorSettings, Wro
 from tillbridge.protocols.touchscreen.strict_json import write
 from tillbridge.protocols.touchscreen.unconfirmed import Unconfirmed
 from tillbridge.runtime.effects import Runtime
-from tillbridge.transports import asgi
 from tillbridge.transports.allow import AllowFrom, warn_of_exposure
-from tillbridge.transports.asgi import App, Receive, Scope, Send
-from tillbridge.transports.guard import LoopbackGuard
-from tillbridge.transports.http import BoundAddress, serve_asgi
+from tillbridge.web import asgi
+from tillbridge.web.asgi import App, Receive, Scope, Send
+from tillbridge.web.guard import LoopbackGuard
+from tillbridge.web.serving import BoundAddress, serve_asgi
 
 _STARTING: Final = frozenset(STARTS.values())
 _WRONG: Final = {WrongSecret.UNAUTHORIZED: 401, WrongSecret.FORBIDDEN: 403, WrongSecret.NOT_STARTED: 200}

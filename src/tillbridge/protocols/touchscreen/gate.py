@@ -17,9 +17,9 @@ from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.protocols import http_door
 from tillbridge.protocols.touchscreen.strict_json import write
 from tillbridge.runtime.effects import Runtime
-from tillbridge.transports import asgi
-from tillbridge.transports.asgi import App, Header, Receive, Scope, Send
-from tillbridge.transports.guard import LoopbackGuard
+from tillbridge.web import asgi
+from tillbridge.web.asgi import App, Header, Receive, Scope, Send
+from tillbridge.web.guard import LoopbackGuard
 
 WINDOW: Final = 60.0
 MAX_WRONG: Final = 20

@@ -12,7 +12,7 @@ from tillbridge.protocols.faults import Behaviour, Fault
 from tillbridge.protocols.http_mishaps import drop, gone, noisy, send_damaged
 from tillbridge.protocols.strict_json import JsonObject
 from tillbridge.protocols.touchscreen.profile import Profile
-from tillbridge.transports.asgi import Answer, Receive, Scope, Send
+from tillbridge.web.asgi import Answer, Receive, Scope, Send
 
 SLOW: Final = 12.0
 """Seconds by which a slow answer is late: more than the ten that a till waits."""

@@ -21,8 +21,8 @@ from tillbridge.protocols.concert.v3.tills import FromTill
 from tillbridge.protocols.contract import Behaviour, Door, DoorMaker, HostControl, PaymentDesk
 from tillbridge.protocols.listeners import DoorAddress, Plug, plain_refusal, wait_on_tcp
 from tillbridge.runtime.effects import Runtime
-from tillbridge.transports.listening import BoundAddress
 from tillbridge.transports.streams import stream
+from tillbridge.web.listening import BoundAddress
 
 log = structlog.get_logger(__name__)
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from tillbridge.domain.errors import BridgeError
 from tillbridge.domain.outcome import MoneyMoved
-from tillbridge.transports.asgi import Answer
+from tillbridge.web.asgi import Answer
 
 TYPE_PREFIX: Final = "urn:tillbridge:problem:"
 """A problem's type is a name and not an address: it stays the same wherever the documentation moves."""

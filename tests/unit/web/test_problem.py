@@ -4,7 +4,7 @@ import pytest
 
 from tillbridge.domain.errors import CATALOGUE, BridgeError, Code
 from tillbridge.domain.outcome import MoneyMoved
-from tillbridge.transports.problem import TYPE_PREFIX, problem_json
+from tillbridge.web.problem import TYPE_PREFIX, problem_json
 
 
 @pytest.mark.parametrize("code", Code)

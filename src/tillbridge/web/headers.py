@@ -4,7 +4,7 @@ from typing import Final
 
 from starlette.datastructures import MutableHeaders
 
-from tillbridge.transports.asgi import App, Message, Receive, Scope, Send
+from tillbridge.web.asgi import App, Message, Receive, Scope, Send
 
 _SOURCES: Final = {
     "default-src": "'none'",

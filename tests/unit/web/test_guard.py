@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tillbridge.domain.errors import BridgeError
 from tillbridge.runtime.manual import run_manual
-from tillbridge.transports.asgi import Answer, Message, Receive, Scope, Send
-from tillbridge.transports.guard import LoopbackGuard
+from tillbridge.web.asgi import Answer, Message, Receive, Scope, Send
+from tillbridge.web.guard import MAX_HEADERS, LoopbackGuard
 
 LOCAL = (b"host", b"localhost:8080")
 
@@ -204,10 +204,10 @@ def test_a_client_that_goes_away_in_the_middle_of_its_body_is_let_go() -> None:
     assert sent == []
 
 
-@pytest.mark.parametrize(("size", "code"), [(100, "200"), (101, "body_too_large")])
+@pytest.mark.parametrize(("size", "code"), [(MAX_HEADERS, "200"), (MAX_HEADERS + 1, "body_too_large")])
 def test_headers_are_bounded(size: int, code: str) -> None:
     used = sum(map(len, LOCAL)) + len(b"x-long")
-    assert _code(_ask([LOCAL, (b"x-long", b"a" * (size - used))], max_headers=100)[1]) == code
+    assert _code(_ask([LOCAL, (b"x-long", b"a" * (size - used))])[1]) == code
 
 
 def test_a_refusal_has_the_shape_of_its_wire() -> None:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from tillbridge.domain.errors import BridgeError, Code
-from tillbridge.transports.asgi import Answer, App, Header, Message, Receive, Scope, Send, answer
-from tillbridge.transports.problem import problem_json
+from tillbridge.web.asgi import Answer, App, Header, Message, Receive, Scope, Send, answer
+from tillbridge.web.problem import problem_json
 
 MAX_BODY: Final = 256 * 1024
 """Bytes of a request's body. A payment with a cart of a hundred lines needs 30 KB; this leaves room for large ones."""
@@ -36,8 +36,8 @@ class LoopbackGuard:
 
     `hosts` are further names (without a port) under which this computer is addressed; `origins` are sites whose pages
     may send requests ("https://till.example"). `state_changing_paths` are paths that change something although a
-    safe method reaches them. `max_body` and `max_headers` are bytes; more is refused with 413, also where the length
-    is not announced. A refused request never reaches the application.
+    safe method reaches them. `max_body` is in bytes; more is refused with 413, also where the length is not announced.
+    `websockets` lets programs open one, never a page in a browser. A refused request never reaches the application.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class LoopbackGuard:
         origins: Iterable[str] = (),
         state_changing_paths: Iterable[str] = (),
         max_body: int = MAX_BODY,
-        max_headers: int = MAX_HEADERS,
+        websockets: bool = False,
     ) -> None:
         self._app = app
         self._render = render
@@ -57,7 +57,7 @@ class LoopbackGuard:
         self._origins = frozenset(origin.lower().rstrip("/") for origin in origins)
         self._state_changing = frozenset(state_changing_paths)
         self._max_body = max_body
-        self._max_headers = max_headers
+        self._websockets = websockets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request, as ASGI has it."""
@@ -66,8 +66,9 @@ class LoopbackGuard:
                 await self._app(scope, receive, send)
             case "http":
                 await self._serve(scope, receive, send)
+            case "websocket" if self._websockets and self._no_page_asks(scope):
+                await self._app(scope, receive, send)
             case _:
-                # No interface of ours speaks WebSocket, and its rules for foreign pages are other ones.
                 await send({"type": "websocket.close", "code": 1008})
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,11 +81,19 @@ class LoopbackGuard:
         if heard is not None:
             await self._app(scope, heard, send)
 
+    def _no_page_asks(self, scope: Scope) -> bool:
+        """Whether a program of ours opens this WebSocket: a browser names its page, and no page of anybody may."""
+        try:
+            self._check_host(scope["headers"])
+        except BridgeError:
+            return False
+        return not _all(scope["headers"], b"origin")
+
     def _check(self, scope: Scope) -> bool:
         """Refuses by raising; returns whether a body follows whose length is not announced."""
         headers: list[Header] = scope["headers"]
-        if sum(len(name) + len(value) for name, value in headers) > self._max_headers:
-            raise BridgeError(Code.BODY_TOO_LARGE, f"the headers are limited to {self._max_headers} bytes in all")
+        if sum(len(name) + len(value) for name, value in headers) > MAX_HEADERS:
+            raise BridgeError(Code.BODY_TOO_LARGE, f"the headers are limited to {MAX_HEADERS} bytes in all")
         host = self._check_host(headers)
         if scope["method"] not in SAFE_METHODS or scope["path"] in self._state_changing:
             self._check_origin(scope["scheme"], host, headers)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from tillbridge.connector.yaml_file import Document, Key, Problem, show
+from tillbridge.runtime.settings.yaml_file import Document, Key, Problem, show
 
 SHOWN_LENGTH: Final = 40
 """A wrong value is quoted up to this length, as long as it may be quoted at all."""

@@ -9,14 +9,16 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from tillbridge.transports.asgi import LINE, App, Message, Receive, Scope, Send
-from tillbridge.transports.guard import LoopbackGuard
-from tillbridge.transports.listening import BACKLOG, BoundAddress, bind
+from tillbridge.web.asgi import LINE, App, Message, Receive, Scope, Send
+from tillbridge.web.guard import LoopbackGuard
+from tillbridge.web.listening import BACKLOG, BoundAddress, bind
 
 __all__ = ["BoundAddress", "LoopbackGuard", "serve_asgi"]
 
@@ -40,8 +42,31 @@ END_GRACE: Final = 5.0
 """Seconds for the application to put its own things away after that."""
 
 
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """What a server takes on.
+
+    `most` open connections, above which requests get 503, and WebSocket messages of up to `longest_message` bytes;
+    None: no WebSocket at all. `certificate` and `key` are files in PEM for TLS of its own.
+    """
+
+    most: int = MAX_CONNECTIONS
+    longest_message: int | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+LOCAL_LINES: Final = Lines()
+
+
 async def serve_asgi(
-    app: App, host: str, port: int, on_ready: Callable[[BoundAddress], None] = lambda _: None, *, grace: int = GRACE
+    app: App,
+    host: str,
+    port: int,
+    on_ready: Callable[[BoundAddress], None] = lambda _: None,
+    *,
+    grace: int = GRACE,
+    lines: Lines = LOCAL_LINES,
 ) -> None:
     """Serves until cancelled; `on_ready` is told the address once requests are answered. Port 0: the system chooses.
 
@@ -51,7 +76,7 @@ async def serve_asgi(
     """
     sockets, address = await bind(host, port)
     stoppable = _Stoppable(app)
-    server = uvicorn.Server(_config(stoppable, grace))
+    server = uvicorn.Server(_config(stoppable, grace, lines))
     try:
         await _start(server, stoppable, sockets)
         on_ready(address)
@@ -61,11 +86,13 @@ async def serve_asgi(
         await _stop(server, stoppable, sockets, grace)
 
 
-def _config(app: App, grace: int) -> uvicorn.Config:
+def _config(app: App, grace: int, lines: Lines) -> uvicorn.Config:
     config = uvicorn.Config(
         app,
         http=_BoundedProtocol,
-        ws="none",
+        ws="none" if lines.longest_message is None else "websockets-sansio",
+        ws_max_size=lines.longest_message or 0,
+        ws_per_message_deflate=False,
         interface="asgi3",
         lifespan="on",
         log_config=None,
@@ -73,8 +100,10 @@ def _config(app: App, grace: int) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         backlog=BACKLOG,
-        limit_concurrency=MAX_CONNECTIONS,
+        limit_concurrency=lines.most,
         timeout_keep_alive=KEEP_ALIVE,
+        ssl_certfile=lines.certificate,
+        ssl_keyfile=lines.key,
         timeout_graceful_shutdown=grace,
     )
     config.load()

@@ -10,8 +10,8 @@ from typing import Any, Final, get_args
 from argon2 import PasswordHasher
 from pydantic import BaseModel, SecretStr
 
-from tillbridge.connector.problems import is_secret, models_in, written_fields
-from tillbridge.connector.yaml_file import Key
+from tillbridge.runtime.settings.problems import is_secret, models_in, written_fields
+from tillbridge.runtime.settings.yaml_file import Key
 
 LARGEST_FILE: Final = 4096
 """Bytes of a file that holds one password or one key."""

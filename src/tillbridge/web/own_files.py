@@ -1,0 +1,14 @@
+"""Our own style and script, served to a browser."""
+
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+
+
+class OwnFiles(StaticFiles):
+    """Our own style and script: kept by the browser, but asked for anew, so that an update shows at once."""
+
+    def file_response(self, *args: object, **kwargs: object) -> Response:
+        """A file of the package, see starlette."""
+        answer = super().file_response(*args, **kwargs)  # type: ignore[arg-type]  # handed on as they came
+        answer.headers["Cache-Control"] = "no-cache"
+        return answer
