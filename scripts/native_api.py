@@ -16,9 +16,9 @@ from tillbridge.connector.api.repeats import MOST_REMEMBERED
 from tillbridge.connector.api.scopes import ALLOWS, SCOPES
 from tillbridge.connector.api.stream import BEAT_SECONDS, SEND_PATIENCE
 from tillbridge.connector.console.app import LARGEST_BODY
-from tillbridge.connector.folder import KEY_FILE
 from tillbridge.connector.keybook import KEYS_FILE
 from tillbridge.connector.settings import CONSOLE_PORT
+from tillbridge.runtime.data_folder import KEY_FILE
 
 Schema = Mapping[str, Any]
 

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from tillbridge.connector.api.payments import PREFIX
 from tillbridge.connector.api.references import native_document
-from tillbridge.connector.folder import KEY_FILE
 from tillbridge.connector.settings import CONSOLE_PORT
+from tillbridge.runtime.data_folder import KEY_FILE
 
 NAME: Final = "native.postman_collection.json"
 

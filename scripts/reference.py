@@ -30,7 +30,9 @@ _WRITTEN: Final = "<!-- Written by `make docs` from the code: change the table t
 
 def errors() -> str:
     """The catalogue of errors."""
-    rows = [(f"`{code}`", str(entry.status), entry.title, entry.action) for code, entry in CATALOGUE.items()]
+    rows = [
+        (f"`{code}`", entry.number, str(entry.status), entry.title, entry.action) for code, entry in CATALOGUE.items()
+    ]
     return f"""{_WRITTEN}# Errors
 
 Every refusal has one of these codes. A code is stable for ever: it is never renamed and never used for something else.
@@ -38,7 +40,12 @@ The native interface answers with the HTTP status and a body of problem+json (RF
 its own wire's shape. After a refusal nothing was sent to a terminal; where a payment stands in the way, the answer
 names it, and that payment says what is known of the money.
 
-{table(("code", "HTTP", "what happened", "what to do"), rows)}"""
+An error of the link between connector and portal has a number too, which is easier to say on the telephone. A number
+is never changed and never given anew; programs read the code. Where an answer says how many seconds to wait, it does so
+in `retry_after` and in the header Retry-After. `waiting_confirm` is no failure: the office has not yet decided, so it
+comes with 202.
+
+{table(("code", "number", "HTTP", "what happened", "what to do"), rows)}"""
 
 
 def _scenario_rows(scenarios: Iterable[Scenario]) -> list[tuple[str, ...]]:

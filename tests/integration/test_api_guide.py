@@ -11,7 +11,7 @@ from scripts import native_api
 from tests.support.counter import counter
 from tests.support.guide import blocks, moved, run
 from tillbridge import __version__
-from tillbridge.connector.folder import DataFolder
+from tillbridge.runtime.data_folder import DataFolder
 from tillbridge.connector.keybook import MARK, KeyBook
 from tillbridge.connector.settings import CONSOLE_PORT
 

@@ -168,7 +168,7 @@ async def test_every_answer_keeps_foreign_things_out(tmp_path: Path) -> None:
     # On an ordinary loop: files are read in threads, which manual time does not know of.
     async with counter(tmp_path, "front", runtime=Runtime()) as inside:
         person = await inside.person()
-        for path in ("/", "/sign-in", "/nothing", "/healthz", "/metrics", "/v1/payments", "/static/console.css"):
+        for path in ("/", "/sign-in", "/nothing", "/healthz", "/metrics", "/v1/payments", "/static/base.css"):
             headers = (await person.get(path)).headers
             assert {name: headers[name.lower()] for name in HEADERS} == HEADERS
             assert headers["cache-control"] == ("no-cache" if path.startswith("/static") else "no-store")

@@ -17,7 +17,7 @@ import aiohttp
 import pytest
 
 from tests.support.shop import START_SECONDS, TILLBRIDGE, Program
-from tillbridge.connector.folder import owned
+from tillbridge.runtime.data_folder import owned
 from tillbridge.demo.plan import LOGIN, PASSWORD, Plan
 
 OFFSET: Final = 3_000

@@ -22,7 +22,7 @@ from tests.support.console.reading import hidden
 from tillbridge.connector.api.references import native_document
 from tillbridge.connector.api.scopes import ALL_SCOPES, Scope
 from tillbridge.connector.console.app import LARGEST_BODY
-from tillbridge.connector.folder import DataFolder
+from tillbridge.runtime.data_folder import DataFolder
 from tillbridge.connector.keybook import KeyBook
 from tillbridge.domain.errors import Code
 from tillbridge.runtime.effects import SystemClock

@@ -16,7 +16,7 @@ from rich.text import Text
 from tillbridge.cli.exits import Exit
 from tillbridge.cli.remote_desk import remote_desk
 from tillbridge.cli.running import run
-from tillbridge.connector.folder import Address, DataFolder, owned
+from tillbridge.runtime.data_folder import Address, DataFolder, owned
 from tillbridge.connector.reaching import Listening, listening
 from tillbridge.connector.settings import ConnectorSettings
 from tillbridge.connector.settings_file import load_settings

@@ -9,7 +9,7 @@ from typing import Final
 
 from tillbridge.cli.desks import Desk
 from tillbridge.cli.places import Where
-from tillbridge.connector.folder import LOCK_FILE, Address, DataFolder, make, owned
+from tillbridge.runtime.data_folder import LOCK_FILE, Address, DataFolder, make, owned
 from tillbridge.connector.settings import Configured, ConnectorSettings
 from tillbridge.connector.settings_file import load_settings
 from tillbridge.connector.whereabouts import noted_folders

@@ -17,7 +17,6 @@ from tillbridge.connector.console.app import console_app
 from tillbridge.connector.console.site import Premises
 from tillbridge.connector.doors import Doors
 from tillbridge.connector.features import Features, open_features
-from tillbridge.connector.folder import DataFolder, owned
 from tillbridge.connector.host import Host
 from tillbridge.connector.keybook import KeyBook
 from tillbridge.connector.settings import LOCAL, ConnectorSettings, ConsoleLog, ConsoleSettings, LogSettings
@@ -28,6 +27,7 @@ from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.engine.engine import Engine
 from tillbridge.engine.opening import open_engine
 from tillbridge.protocols.contract import Door
+from tillbridge.runtime.data_folder import DataFolder, owned
 from tillbridge.runtime.effects import Runtime
 from tillbridge.runtime.interrupts import on_interrupt
 from tillbridge.runtime.logging import set_up_logging

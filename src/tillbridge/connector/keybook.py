@@ -20,8 +20,8 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from tillbridge.connector.api.scopes import Scope
-from tillbridge.connector.folder import OWNER_ONLY_FILE, DataFolder
 from tillbridge.domain.errors import BridgeError, Code
+from tillbridge.runtime.data_folder import OWNER_ONLY_FILE, DataFolder
 
 KEYS_FILE: Final = "native-keys.json"
 LOCK_FILE: Final = "native-keys.lock"

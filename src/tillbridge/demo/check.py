@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from tillbridge.connector.folder import DataFolder
+from tillbridge.runtime.data_folder import DataFolder
 from tillbridge.demo.plan import CURRENCY, LOGIN, MYPOS, PASSWORD, TERMINALS, TOUCH, V2, V3, Plan
 from tillbridge.domain.operation import Stage
 from tillbridge.domain.outcome import MoneyMoved

@@ -1,12 +1,13 @@
 """What a cashier reads when a request is refused: one plain sentence for every code of the catalogue.
 
 A refused request charged nothing; only where that cannot be promised does the sentence leave it out. The rest of what
-a till can say stands in `cashier_texts`.
+a till can say stands in `cashier_texts`; the sentences about the portal and the link to it in `cashier_link`.
 """
 
 from collections.abc import Mapping
 from typing import Final
 
+from tillbridge.domain.cashier_link import LINK_REFUSED
 from tillbridge.domain.cashier_texts import Language, Said
 from tillbridge.domain.errors import Code
 
@@ -263,4 +264,5 @@ REFUSED: Final[Mapping[Code, Said]] = {
         cs="Došlo k chybě. Než cokoli zopakujete, ověřte na terminálu, zda je zaplaceno.",
         en="Something went wrong. Please check on the terminal whether it was paid before repeating anything.",
     ),
+    **LINK_REFUSED,
 }

@@ -4,69 +4,13 @@ A native answer carries an entry as RFC 9457 problem+json; a door translates it 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from tillbridge.domain.codes import Code, Entry
+from tillbridge.domain.portal_entries import PORTAL_ENTRIES
 
-class Code(StrEnum):
-    """Stable for ever: a code is never renamed and never used for something else."""
-
-    BODY_INVALID = "body_invalid"
-    BODY_TOO_LARGE = "body_too_large"
-    FIELD_INVALID = "field_invalid"
-    AMOUNT_INVALID = "amount_invalid"
-    CURRENCY_UNKNOWN = "currency_unknown"
-    UNAUTHENTICATED = "unauthenticated"
-    HOST_NOT_ALLOWED = "host_not_allowed"
-    ORIGIN_NOT_ALLOWED = "origin_not_allowed"
-    RATE_LIMITED = "rate_limited"
-    PATH_UNKNOWN = "path_unknown"
-    METHOD_NOT_ALLOWED = "method_not_allowed"
-    TERMINAL_UNKNOWN = "terminal_unknown"
-    TERMINAL_BUSY = "terminal_busy"
-    TERMINAL_LOCKED = "terminal_locked"
-    DOOR_HELD = "door_held"
-    OPERATION_UNSUPPORTED = "operation_unsupported"
-    CURRENCY_UNSUPPORTED = "currency_unsupported"
-    AMOUNT_TOO_LARGE = "amount_too_large"
-    KEY_REQUIRED = "key_required"
-    KEY_CONFLICT = "key_conflict"
-    ORDER_CONFLICT = "order_conflict"
-    PAYMENT_UNKNOWN = "payment_unknown"
-    ALREADY_CLOSED = "already_closed"
-    STILL_RUNNING = "still_running"
-    NOTHING_TO_SIGN = "nothing_to_sign"
-    PARENT_REQUIRED = "parent_required"
-    PARENT_UNFIT = "parent_unfit"
-    PARENT_SPENT = "parent_spent"
-    ADDRESS_NOT_ALLOWED = "address_not_allowed"
-    SCOPE_MISSING = "scope_missing"
-    WEBHOOK_UNKNOWN = "webhook_unknown"
-    WEBHOOK_REFUSED = "webhook_refused"
-    PRINTER_UNAVAILABLE = "printer_unavailable"
-    JOURNAL_UNAVAILABLE = "journal_unavailable"
-    CONNECTOR_STOPPING = "connector_stopping"
-    SETTINGS_INVALID = "settings_invalid"
-    PORT_TAKEN = "port_taken"
-    FOLDER_IN_USE = "folder_in_use"
-    FOLDER_UNUSABLE = "folder_unusable"
-    JOURNAL_TOO_NEW = "journal_too_new"
-    INTERNAL = "internal"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """`status` is the HTTP status, `title` what happened, `action` what the reader can do about it.
-
-    None of these errors moves money by itself: where a payment is behind one, that payment says what it knows.
-    """
-
-    status: int
-    title: str
-    action: str
-
+__all__ = ["CATALOGUE", "BridgeError", "Code", "Entry"]
 
 _ENTRIES: Final = {
     Code.BODY_INVALID: Entry(400, "The request could not be read.", "Send one JSON object, encoded as UTF-8."),
@@ -112,7 +56,7 @@ _ENTRIES: Final = {
     Code.INTERNAL: Entry(500, "The connector has a fault of its own.", "Look at the payment's state before you try again, and send the trace number to support."),
 }  # fmt: skip
 
-CATALOGUE: Final[Mapping[Code, Entry]] = MappingProxyType(_ENTRIES)
+CATALOGUE: Final[Mapping[Code, Entry]] = MappingProxyType({**_ENTRIES, **PORTAL_ENTRIES})
 
 
 class BridgeError(Exception):
@@ -120,16 +64,24 @@ class BridgeError(Exception):
 
     `detail` is one sentence about this case, never with a secret or a card number in it; `place` names what is wrong
     (a field, a file with its line); `payment_id` is the payment that stands in the way, where there is one.
+    `retry_after` is in seconds: how long to wait before the same request may succeed.
     """
 
     def __init__(
-        self, code: Code, detail: str = "", *, place: str | None = None, payment_id: str | None = None
+        self,
+        code: Code,
+        detail: str = "",
+        *,
+        place: str | None = None,
+        payment_id: str | None = None,
+        retry_after: int | None = None,
     ) -> None:
         super().__init__(code, detail)
         self.code = code
         self.detail = detail
         self.place = place
         self.payment_id = payment_id
+        self.retry_after = retry_after
 
     @property
     def entry(self) -> Entry:

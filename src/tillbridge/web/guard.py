@@ -36,8 +36,9 @@ class LoopbackGuard:
 
     `hosts` are further names (without a port) under which this computer is addressed; `origins` are sites whose pages
     may send requests ("https://till.example"). `state_changing_paths` are paths that change something although a
-    safe method reaches them. `max_body` is in bytes; more is refused with 413, also where the length is not announced.
-    `websockets` lets programs open one, never a page in a browser. A refused request never reaches the application.
+    safe method reaches them. `max_body` is in bytes, one for all or by the path; more is refused with 413, also where
+    the length is not announced. `websockets` lets programs open one, never a page in a browser. A refused request never
+    reaches the application.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class LoopbackGuard:
         hosts: Iterable[str] = (),
         origins: Iterable[str] = (),
         state_changing_paths: Iterable[str] = (),
-        max_body: int = MAX_BODY,
+        max_body: int | Callable[[str], int] = MAX_BODY,
         websockets: bool = False,
     ) -> None:
         self._app = app
@@ -56,7 +57,7 @@ class LoopbackGuard:
         self._hosts = LOCAL_NAMES | {_as_in_a_header(host) for host in hosts}
         self._origins = frozenset(origin.lower().rstrip("/") for origin in origins)
         self._state_changing = frozenset(state_changing_paths)
-        self._max_body = max_body
+        self._max_body = max_body if callable(max_body) else lambda _: max_body
         self._websockets = websockets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,8 +74,9 @@ class LoopbackGuard:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            unannounced = self._check(scope)
-            heard = await self._whole_body(receive) if unannounced else receive
+            most = self._max_body(scope["path"])
+            unannounced = self._check(scope, most)
+            heard = await _whole_body(receive, most) if unannounced else receive
         except BridgeError as error:
             await answer(send, self._render(error))
             return
@@ -89,7 +91,7 @@ class LoopbackGuard:
             return False
         return not _all(scope["headers"], b"origin")
 
-    def _check(self, scope: Scope) -> bool:
+    def _check(self, scope: Scope, most: int) -> bool:
         """Refuses by raising; returns whether a body follows whose length is not announced."""
         headers: list[Header] = scope["headers"]
         if sum(len(name) + len(value) for name, value in headers) > MAX_HEADERS:
@@ -97,7 +99,7 @@ class LoopbackGuard:
         host = self._check_host(headers)
         if scope["method"] not in SAFE_METHODS or scope["path"] in self._state_changing:
             self._check_origin(scope["scheme"], host, headers)
-        return self._check_length(headers)
+        return _check_length(headers, most)
 
     def _check_host(self, headers: list[Header]) -> str:
         given = _all(headers, b"host")
@@ -115,32 +117,35 @@ class LoopbackGuard:
         if not given and b"cross-site" in _all(headers, b"sec-fetch-site"):
             raise BridgeError(Code.ORIGIN_NOT_ALLOWED, "the browser says that it is cross-site", place="Sec-Fetch-Site")
 
-    def _check_length(self, headers: list[Header]) -> bool:
-        lengths = _all(headers, b"content-length")
-        if not lengths:
-            return bool(_all(headers, b"transfer-encoding"))
-        if _LENGTH.fullmatch(lengths[0]) is None:
-            raise BridgeError(Code.BODY_INVALID, "the Content-Length header is not a number", place="Content-Length")
-        if int(lengths[0]) > self._max_body:
-            raise self._too_large()
-        return False
 
-    async def _whole_body(self, receive: Receive) -> Receive | None:
-        """Reads a body of unknown length up to the limit; None when the client went away in the middle."""
-        body = bytearray()
-        more = True
-        while more:
-            message = await receive()
-            if message["type"] != "http.request":
-                return None
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-            if len(body) > self._max_body:
-                raise self._too_large()
-        return _replayed(bytes(body), receive)
+def _check_length(headers: list[Header], most: int) -> bool:
+    lengths = _all(headers, b"content-length")
+    if not lengths:
+        return bool(_all(headers, b"transfer-encoding"))
+    if _LENGTH.fullmatch(lengths[0]) is None:
+        raise BridgeError(Code.BODY_INVALID, "the Content-Length header is not a number", place="Content-Length")
+    if int(lengths[0]) > most:
+        raise _too_large(most)
+    return False
 
-    def _too_large(self) -> BridgeError:
-        return BridgeError(Code.BODY_TOO_LARGE, f"the body is limited to {self._max_body} bytes")
+
+async def _whole_body(receive: Receive, most: int) -> Receive | None:
+    """Reads a body of unknown length up to the limit; None when the client went away in the middle."""
+    body = bytearray()
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > most:
+            raise _too_large(most)
+    return _replayed(bytes(body), receive)
+
+
+def _too_large(most: int) -> BridgeError:
+    return BridgeError(Code.BODY_TOO_LARGE, f"the body is limited to {most} bytes")
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

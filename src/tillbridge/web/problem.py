@@ -18,8 +18,9 @@ def problem(
 ) -> dict[str, object]:
     """The members of the answer: those of the RFC, then ours. Members without a value are left out.
 
-    `code` is the stable one of the catalogue, `action` what to do now, `place` what is wrong, `payment_id` the payment
-    that stands in the way, `trace_id` what support asks for, `money_moved` whether the cardholder's money moved.
+    `code` is the stable one of the catalogue, `number` its short name where it has one, `action` what to do now,
+    `place` what is wrong, `payment_id` the payment that stands in the way, `retry_after` how many seconds to wait,
+    `trace_id` what support asks for, `money_moved` whether the cardholder's money moved.
     """
     members = {
         "type": TYPE_PREFIX + error.code,
@@ -27,6 +28,8 @@ def problem(
         "status": error.entry.status,
         "detail": error.detail or None,
         "code": error.code.value,
+        "number": error.entry.number or None,
+        "retry_after": error.retry_after,
         "action": error.entry.action,
         "place": error.place,
         "payment_id": error.payment_id,
@@ -39,4 +42,7 @@ def problem(
 def problem_json(error: BridgeError, trace_id: str | None = None, money_moved: MoneyMoved = MoneyMoved.NO) -> Answer:
     """The whole answer for an error, see `problem`."""
     body = json.dumps(problem(error, trace_id, money_moved), ensure_ascii=False).encode()
-    return error.entry.status, [(b"content-type", MEDIA_TYPE), (b"cache-control", b"no-store")], body
+    headers = [(b"content-type", MEDIA_TYPE), (b"cache-control", b"no-store")]
+    if error.retry_after is not None:
+        headers.append((b"retry-after", str(error.retry_after).encode()))
+    return error.entry.status, headers, body

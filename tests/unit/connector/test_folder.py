@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tillbridge.connector.folder import NEEDED_BYTES, Address, DataFolder, owned
+from tillbridge.runtime.data_folder import NEEDED_BYTES, Address, DataFolder, owned
 from tillbridge.domain.errors import BridgeError, Code
 
 
@@ -40,7 +40,7 @@ def test_it_has_one_owner_at_a_time(tmp_path: Path) -> None:
 def test_another_process_is_kept_out_and_named(tmp_path: Path) -> None:
     path = tmp_path / "kept"
     program = (
-        "import pathlib, sys\nfrom tillbridge.connector.folder import owned\n"
+        "import pathlib, sys\nfrom tillbridge.runtime.data_folder import owned\n"
         f"with owned(pathlib.Path({str(path)!r})) as folder:\n"
         "    folder.announce('http://127.0.0.1:8380')\n    print('mine', flush=True)\n    sys.stdin.read()\n"
     )

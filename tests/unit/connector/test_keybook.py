@@ -11,7 +11,7 @@ from filelock import FileLock
 
 from tillbridge.connector import keybook
 from tillbridge.connector.api.scopes import Scope
-from tillbridge.connector.folder import DataFolder
+from tillbridge.runtime.data_folder import DataFolder
 from tillbridge.connector.keybook import KEYS_FILE, LOCK_FILE, MARK, MOST_KEYS, KeyBook, digest_of
 from tillbridge.domain.errors import BridgeError, Code
 

@@ -30,7 +30,7 @@ from tillbridge.web import words
 FOLDER: Final = Path(console.__path__[0])
 ENGLISH: Final = CATALOGUES[Language.EN].texts
 KEY: Final = re.compile(r"""["']([a-z_]+(?:\.[a-z_]+)+)["']""")
-NO_KEYS: Final = {"http.response.start", "tillbridge.connector.console", "acceptance.json", *KNOWN}
+NO_KEYS: Final = {"http.response.start", "tillbridge.connector.console", "tillbridge.web", "acceptance.json", *KNOWN}
 SAME: Final = {
     *("live.on", "column.terminal", "fact.terminal", "terminals.heading", "entry.contact", "terminal.why.busy"),
     *("csv.terminal", "nav.terminals", "reconciliation.ours", "reconciliation.theirs"),

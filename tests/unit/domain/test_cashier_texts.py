@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tillbridge.domain.cashier_link import LINK_REFUSED
 from tillbridge.domain.cashier_refusals import REFUSED, refusal_text
 from tillbridge.domain.cashier_texts import (
     ABORTED,
@@ -31,6 +32,7 @@ from tillbridge.domain.outcome import (
     NotStarted,
     NotStartedReason,
 )
+from tillbridge.domain.portal_entries import PORTAL_ENTRIES
 
 TABLES: list[tuple[Mapping[Any, Said], type[StrEnum]]] = [
     (MOMENTS, Moment),
@@ -82,6 +84,21 @@ def test_a_doubt_sends_the_cashier_to_the_terminal(reason: DoubtReason, language
 @pytest.mark.parametrize("language", Language)
 def test_a_fault_of_our_own_sends_the_cashier_to_the_terminal_too(language: Language) -> None:
     assert CHECK_THE_TERMINAL[language] in refusal_text(Code.INTERNAL, language)
+
+
+def test_every_refusal_of_the_portal_has_its_sentence_apart() -> None:
+    assert set(LINK_REFUSED) == set(PORTAL_ENTRIES)
+    assert all(REFUSED[code] is said for code, said in LINK_REFUSED.items())
+
+
+@pytest.mark.parametrize("code", [Code.PORTAL_FAULT, Code.PORTAL_SILENT])
+def test_where_the_portal_may_have_done_it_nothing_is_promised(code: Code) -> None:
+    no_promise = {Language.DE: "nichts ge", Language.FR: "Rien n'", Language.CS: "Nic ne", Language.EN: "Nothing was"}
+    nothing_by_hand = {Language.DE: "von Hand", Language.FR: "à la main", Language.CS: "ručně", Language.EN: "by hand"}
+    for language in Language:
+        assert no_promise[language] in refusal_text(Code.PORTAL_UNREACHABLE, language)
+        assert no_promise[language] not in refusal_text(code, language)
+        assert nothing_by_hand[language] in refusal_text(code, language)
 
 
 def test_each_outcome_is_said_with_its_own_reason() -> None:

@@ -51,6 +51,8 @@ def problem_response(
     headers = {"Cache-Control": "no-store"}
     if error.entry.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="tillbridge"'
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
     body = json.dumps(problem(error, trace_id, money_moved), ensure_ascii=False)
     return Response(body, error.entry.status, headers, media_type=MEDIA_TYPE.decode())
 

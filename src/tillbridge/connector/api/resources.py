@@ -255,6 +255,7 @@ class ProblemResource(Resource):
 
     `code` is stable for ever, `action` says what to do now, `place` names what is wrong, `payment_id` is the payment
     that stands in the way. `money_moved` speaks of this request; where it is about an earlier payment, of that one.
+    `number` is the short name of an error of the link to the portal, `retry_after` how many seconds to wait.
     """
 
     type: str
@@ -262,6 +263,8 @@ class ProblemResource(Resource):
     status: int
     detail: str | None = None
     code: str
+    number: str | None = None
+    retry_after: int | None = None
     action: str
     place: str | None = None
     money_moved: MoneyMoved

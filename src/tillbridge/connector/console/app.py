@@ -73,7 +73,7 @@ def console_app(
             Route("/healthz", _healthz(engine, host), methods=["GET"]),
             Route("/metrics", _metrics(engine, host, keys, open_to_all=_only_here(settings.host)), methods=["GET"]),
             Mount(PREFIX, app=api_app(engine, keys, runtime, host.version, premises.features.routes)),
-            Mount("/static", app=OwnFiles(packages=[("tillbridge.connector.console", "static")])),
+            Mount("/static", app=OwnFiles("tillbridge.connector.console")),
             *_pages(site),
         ],
         exception_handlers=dict.fromkeys((BridgeError, HTTPException, Exception), _error_page(site)),

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -33,7 +33,7 @@ Reference = tuple[str, str, bytes]
 SIGN_IN: Final = "/sign-in"
 
 _TEMPLATES: Final = Environment(
-    loader=PackageLoader("tillbridge.connector.console"),
+    loader=ChoiceLoader([PackageLoader("tillbridge.connector.console"), PackageLoader("tillbridge.web")]),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,

@@ -15,7 +15,6 @@ from typing import Final
 import structlog
 from pydantic import BaseModel
 
-from tillbridge.connector.folder import make
 from tillbridge.connector.settings import Configured
 from tillbridge.connector.wiretest.lines import line_at, lines_of, secrets_of
 from tillbridge.connector.wiretest.tapped import TappedTerminal
@@ -28,6 +27,7 @@ from tillbridge.engine.engine import Engine, TerminalSetup
 from tillbridge.engine.opening import MakeCommitter, open_engine
 from tillbridge.protocols import registry
 from tillbridge.protocols.contract import Capabilities, Health, Payment, PaymentRequest, Unanswered
+from tillbridge.runtime.data_folder import make
 from tillbridge.runtime.effects import Runtime
 from tillbridge.runtime.sqlite import CommittingThread
 from tillbridge.transports.tap import observed

@@ -7,6 +7,7 @@ from typing import Final
 
 from tillbridge.domain.card import EntryMode
 from tillbridge.domain.errors import Code
+from tillbridge.domain.portal_entries import PORTAL_ENTRIES
 from tillbridge.domain.money import BY_CODE, EUR, MAX_MINOR
 from tillbridge.domain.operation import Progress
 from tillbridge.domain.outcome import MoneyMoved
@@ -337,7 +338,8 @@ def _refusal() -> Schema:
         "payment_id": _TEXT,
     }
     ours: dict[str, Schema] = {
-        "code": _enum(Code),
+        # The portal's own errors never come through this door.
+        "code": _enum([code for code in Code if code not in PORTAL_ENTRIES]),
         "field": {"type": ["string", "null"]},
         "detail": _TEXT,
         "action": _TEXT,
