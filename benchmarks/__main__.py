@@ -27,6 +27,10 @@ NAMES: Final = (
     "wires",
     "many_terminals",
     "events",
+    "portal_pairing",
+    "portal_conversion",
+    "portal_pages",
+    "portal_links",
 )
 """One module each, with a function `measure`."""
 

@@ -64,7 +64,8 @@ class BridgeError(Exception):
 
     `detail` is one sentence about this case, never with a secret or a card number in it; `place` names what is wrong
     (a field, a file with its line); `payment_id` is the payment that stands in the way, where there is one.
-    `retry_after` is in seconds: how long to wait before the same request may succeed.
+    `retry_after` is in seconds: how long to wait before the same request may succeed. `members` are more that a
+    program may read in the answer, such as the end of a maintenance.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class BridgeError(Exception):
         place: str | None = None,
         payment_id: str | None = None,
         retry_after: int | None = None,
+        members: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(code, detail)
         self.code = code
@@ -82,6 +84,7 @@ class BridgeError(Exception):
         self.place = place
         self.payment_id = payment_id
         self.retry_after = retry_after
+        self.members = members or {}
 
     @property
     def entry(self) -> Entry:

@@ -135,7 +135,7 @@ class LocationFacts(_Part):
 
 
 class Welcome(_Part):
-    """Portal: the answer to a hello."""
+    """Portal: the answer to a hello. It comes again when something in it has changed."""
 
     type: Literal["welcome"] = "welcome"
     protocol: Protocol
@@ -153,6 +153,7 @@ class Command(_Part):
     """Portal: do this once, under this id, for ever. It is refused if it was not taken within `expires_in` seconds.
 
     `kind` is a text here, because a newer portal may ask for what this connector cannot do: it refuses then.
+    `sent_at` is the portal's clock: a computer that slept with the message in its buffer sees how old it is.
     """
 
     type: Literal["command"] = "command"
@@ -160,6 +161,7 @@ class Command(_Part):
     kind: Word
     body: Annotated[dict[str, JsonValue], Field(max_length=200)]
     expires_in: Seconds
+    sent_at: AwareDatetime | None = None
 
     @property
     def known_kind(self) -> CommandKind | None:

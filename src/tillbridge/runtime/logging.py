@@ -25,11 +25,20 @@ FILES_KEPT: Final = 5
 
 FILE_NAME: Final = "tillbridge.log"
 
-# Libraries that say too much. serialx shows every byte of the wire at its debug level, and those carry card numbers.
+# Libraries that say too much. serialx shows every byte of the wire at its debug level, and those carry card numbers;
+# aiosqlite and SQLAlchemy show every statement with its values, the readers of forms and of mail what passes through.
 _FLOORS: Final[Mapping[str, int]] = {
     "serialx": logging.WARNING,
+    "aiosmtplib": logging.WARNING,
+    "aiosqlite": logging.WARNING,
     "asyncio": logging.WARNING,
     "aiohttp": logging.WARNING,
+    "alembic": logging.WARNING,
+    "mail.log": logging.WARNING,
+    "multipart": logging.WARNING,
+    "psycopg": logging.WARNING,
+    "python_multipart": logging.WARNING,
+    "sqlalchemy": logging.WARNING,
     "uvicorn": logging.WARNING,
     "uvicorn.access": logging.CRITICAL,
 }

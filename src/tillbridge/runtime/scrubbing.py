@@ -55,6 +55,7 @@ _SECRET_PARTS: Final = frozenset(
         "credentials",
         "cvc",
         "cvv",
+        "dpop",
         "passphrase",
         "passwd",
         "password",
@@ -70,19 +71,29 @@ _SECRET_PARTS: Final = frozenset(
 )
 _SECRET_NAMES: Final = frozenset({"apikey", "api_key", "private_key", "signing_key", "session_key"})
 _IN_TEXT: Final = (
+    # A whole line of cookies: the first one is seldom the one that matters.
+    (re.compile(r"\b(cookie[\"']?\s*[:=]\s*[\"']?)(?!<redacted>)[^\"'\r\n]+", re.IGNORECASE), rf"\1{REDACTED}"),
     # Authorization: Basic bG9n..., also alone
-    (re.compile(r"\b(basic|bearer|digest)\s+[A-Za-z0-9+/=._~-]{4,}", re.IGNORECASE), rf"\1 {REDACTED}"),
+    (re.compile(r"\b(basic|bearer|digest|dpop)\s+[A-Za-z0-9+/=._~-]{4,}", re.IGNORECASE), rf"\1 {REDACTED}"),
+    # What a connector's link hangs on, wherever it stands: the master token, and every signed token or proof
+    (re.compile(r"\btbm_[A-Za-z0-9_-]+"), f"tbm_{REDACTED}"),
+    (re.compile(r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), REDACTED),
     # http://log:pwd@host
     (re.compile(r"(://)[^/\s:@]*:[^/\s@]*@"), rf"\1{REDACTED}@"),
-    # password=..., "token": "...", pin: ...
+    # The link of a letter: whoever has it may choose a password
+    (re.compile(r"([?&]link=)[^\s&\"'#<]+"), rf"\1{REDACTED}"),
+    # password=..., "token": "...", pin: ..., pairing_pin='...'
     (
         re.compile(
-            r"((?:pass(?:word|wd|phrase)|pwd|token|secret|api_?key|authorization|cookie|\bpin|cvv|cvc)[\"']?\s*[:=]\s*)"
-            r"(\"[^\"]*\"?|'[^']*'?|(?!<redacted>|(?:basic|bearer|digest)\b)[^\s\"',;&)}\]]+)",
+            r"((?:pass(?:word|wd|phrase)|pwd|token|secret|api_?key|authorization|cookie|dpop|(?<![a-z])pin|cvv|cvc)"
+            r"\\?[\"']?\s*[:=]\s*)"
+            r"(\\?\"[^\"]*\"?|'[^']*'?|(?!<redacted>|(?:basic|bearer|digest|dpop)\b)[^\s\"',;&)}\]]+)",
             re.IGNORECASE,
         ),
         rf"\1{REDACTED}",
     ),
+    # PIN 0420
+    (re.compile(r"(?<![a-z])(pin\s+)[0-9]{4,6}\b", re.IGNORECASE), rf"\1{REDACTED}"),
 )
 _CONTROLS: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F) if chr(code) not in "\n\t"}
 
@@ -127,7 +138,9 @@ def scrub_text(text: str) -> str:
 def is_secret(name: str) -> bool:
     """Whether a field of this name holds something that nobody may read: `api_password`, `accessToken`, `pin`."""
     parts = [part.lower() for part in _NAME_PARTS.findall(name)]
-    return not _SECRET_PARTS.isdisjoint(parts) or "_".join(parts) in _SECRET_NAMES
+    # The name of a header such as DPoP falls into no parts that mean anything.
+    whole = {"_".join(parts), name.lower()}
+    return not _SECRET_PARTS.isdisjoint({*parts, name.lower()}) or not _SECRET_NAMES.isdisjoint(whole)
 
 
 def looks_like_card_number(digits: str) -> bool:

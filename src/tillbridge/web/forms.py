@@ -23,4 +23,7 @@ async def read_form(request: Request) -> Mapping[str, str]:
         pairs = parse_qsl(body, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
     except ValueError as error:
         raise BridgeError(Code.BODY_INVALID, "the form could not be read") from error
+    if any("\0" in part for pair in pairs for part in pair):
+        # No person types one, and not every database takes one in a text.
+        raise BridgeError(Code.BODY_INVALID, "a form holds no zero bytes")
     return {name: value.strip() for name, value in pairs}

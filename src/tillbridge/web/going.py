@@ -23,6 +23,9 @@ def address(request: Request) -> str:
 def own_path(path: str | None) -> str:
     """A path of this site that a page asked to go on to; the home page for anything that could lead elsewhere."""
     text = path or HOME
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # half an IPv6 address, or a sign that becomes a slash when it is normalised
+        return HOME
     foreign = parts.scheme or parts.netloc or not text.startswith("/") or text.startswith("//") or "\\" in text
     return HOME if foreign or not text.isprintable() else text

@@ -36,8 +36,9 @@ class LoopbackGuard:
 
     `hosts` are further names (without a port) under which this computer is addressed; `origins` are sites whose pages
     may send requests ("https://till.example"). `state_changing_paths` are paths that change something although a
-    safe method reaches them. `max_body` is in bytes, one for all or by the path; more is refused with 413, also where
-    the length is not announced. `websockets` lets programs open one, never a page in a browser. A refused request never
+    safe method reaches them. `max_body` is in bytes, one for all or by the path; more is refused with 413. A body whose
+    length is not announced is collected before anybody asks who sends it, so it never gets more than `MAX_BODY`.
+    `websockets` lets programs open one, never a page in a browser. A refused request never
     reaches the application.
     """
 
@@ -76,7 +77,7 @@ class LoopbackGuard:
         try:
             most = self._max_body(scope["path"])
             unannounced = self._check(scope, most)
-            heard = await _whole_body(receive, most) if unannounced else receive
+            heard = await _whole_body(receive, min(most, MAX_BODY)) if unannounced else receive
         except BridgeError as error:
             await answer(send, self._render(error))
             return
@@ -97,6 +98,8 @@ class LoopbackGuard:
         if sum(len(name) + len(value) for name, value in headers) > MAX_HEADERS:
             raise BridgeError(Code.BODY_TOO_LARGE, f"the headers are limited to {MAX_HEADERS} bytes in all")
         host = self._check_host(headers)
+        if "\0" in scope["path"] or b"%00" in scope.get("query_string", b""):
+            raise BridgeError(Code.BODY_INVALID, "an address holds no zero bytes", place="path")
         if scope["method"] not in SAFE_METHODS or scope["path"] in self._state_changing:
             self._check_origin(scope["scheme"], host, headers)
         return _check_length(headers, most)

@@ -157,10 +157,14 @@ class _Stoppable:
         self._stopping.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            await _Exchange(self._app, self._stopping, receive, send).run(scope)
-        else:
-            await self._live(scope, receive, send)
+        match scope["type"]:
+            case "http":
+                await _Exchange(self._app, self._stopping, receive, send).run(scope)
+            case "lifespan":
+                await self._live(scope, receive, send)
+            case _:
+                # A WebSocket: the server tells it of the end by closing it.
+                await self._app(scope, receive, send)
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         task = asyncio.current_task()

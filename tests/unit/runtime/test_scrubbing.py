@@ -57,6 +57,25 @@ def test_card_numbers_are_hidden_but_for_their_end(text: str, shown: str) -> Non
         ("token=abc&x=1", "token=<redacted>&x=1"),
         ('"access_token":"a b c"', '"access_token":<redacted>'),
         ("pin: 1234", "pin: <redacted>"),
+        ("the master token tbm_0123456789-_abcdefghijklmnopqrstuvwxyzABCDE", "the master token tbm_<redacted>"),
+        ("'tbm_abc'", "'tbm_<redacted>'"),
+        ("Authorization: DPoP eyJhbGciOi.J9.x_y-z", "Authorization: DPoP <redacted>"),
+        ("DPoP: eyJhbGciOi.J9.x_y-z", "DPoP: <redacted>"),
+        ("(b'dpop', b'eyJhbGciOi.J9.x_y-z')", "(b'dpop', b'<redacted>')"),
+        ("got eyJhbGciOi.J9.x_y-z back", "got <redacted> back"),
+        ("Cookie: tillbridge_language=de; __Host-tillbridge_portal=abc", "Cookie: <redacted>"),
+        ('{"cookie": "a=b; c=d", "x": 1}', '{"cookie": <redacted>, "x": 1}'),
+        ('{\\"pin\\": \\"0420\\", 1}', '{\\"pin\\": <redacted>, 1}'),
+        (
+            "https://portal.example/password/new?link=abc-_9 once",
+            "https://portal.example/password/new?link=<redacted> once",
+        ),
+        ("pairing_pin='0420'", "pairing_pin=<redacted>"),
+        ('{"pairing_pin": "0420"}', '{"pairing_pin": <redacted>}'),
+        ("PIN 0420 was typed", "PIN <redacted> was typed"),
+        ("pin=042017&x=1", "pin=<redacted>&x=1"),
+        ("spin 4200 times", "spin 4200 times"),
+        ("the pin 42", "the pin 42"),
         ("no secret here", "no secret here"),
         ("shopping: apples", "shopping: apples"),
     ],
@@ -68,7 +87,8 @@ def test_secrets_inside_text_are_hidden(text: str, shown: str) -> None:
 @pytest.mark.parametrize(
     "name",
     "password api_password apiPassword token accessToken refresh-token secret authorization Authorization PIN "
-    "pairing_pin voucher_pin cookie set-cookie Proxy-Authorization cvv api_key apiKey private_key passphrase".split(),
+    "pairing_pin voucher_pin cookie set-cookie Proxy-Authorization cvv api_key apiKey private_key passphrase DPoP "
+    "dpop_nonce".split(),
 )
 def test_names_of_secrets_are_known(name: str) -> None:
     assert is_secret(name)

@@ -1,0 +1,29 @@
+"""Every table of the portal in one place, so that a migration can be compared with all of them."""
+
+from tillbridge.portal.accounts import tables as accounts
+from tillbridge.portal.audit import tables as audit
+from tillbridge.portal.commands import tables as commands
+from tillbridge.portal.customers import tables as customers
+from tillbridge.portal.licences import tables as licences
+from tillbridge.portal.links import tables as links
+from tillbridge.portal.locations import tables as locations
+from tillbridge.portal.mail import tables as mail
+from tillbridge.portal.maintenance import tables as maintenance
+from tillbridge.portal.pairing import tables as pairing
+from tillbridge.portal.storage import keys_proof
+from tillbridge.portal.storage.columns import metadata
+
+__all__ = [
+    "accounts",
+    "audit",
+    "commands",
+    "customers",
+    "keys_proof",
+    "licences",
+    "links",
+    "locations",
+    "mail",
+    "maintenance",
+    "metadata",
+    "pairing",
+]

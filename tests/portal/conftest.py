@@ -1,0 +1,84 @@
+"""A portal on each of the two databases, with a clock that the test moves."""
+
+import random
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from tests.portal.clock import HandClock
+from tests.portal.emptying import Emptied
+from tests.portal.postgres import Cluster, cluster
+from tillbridge.portal.app import open_house
+from tillbridge.portal.house import House
+from tillbridge.portal.settings import DatabaseSettings, PortalSettings
+from tillbridge.portal.storage.database import FILE, Dialect
+from tillbridge.portal.storage.migrating import migrate
+from tillbridge.runtime.effects import Runtime, TimeOrderedIds
+
+_DATABASE = "migrated"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """One PostgreSQL for each worker."""
+    with cluster() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def emptied(postgres: Cluster) -> Emptied:
+    """A migrated database in it, which one test after another finds empty."""
+    postgres.run(f"create database {_DATABASE}")
+    migrate(_on_postgres(Path(), postgres))
+    return Emptied(postgres.url(_DATABASE))
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite database to copy from."""
+    folder = tmp_path_factory.mktemp("migrated")
+    migrate(PortalSettings(data=folder))
+    return folder / FILE
+
+
+@pytest.fixture(params=Dialect)
+def dialect(request: pytest.FixtureRequest) -> Dialect:
+    """Every test that asks for a portal runs on both databases."""
+    chosen: Dialect = request.param
+    return chosen
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def runtime(clock: HandClock) -> Runtime:
+    chance = random.Random(1)
+    return Runtime(clock, TimeOrderedIds(clock, chance), chance)
+
+
+@pytest.fixture
+def settings(dialect: Dialect, tmp_path: Path, request: pytest.FixtureRequest) -> PortalSettings:
+    """The settings of a portal with a migrated, empty database of this test's own."""
+    if dialect is Dialect.SQLITE:
+        shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / FILE)
+        return PortalSettings(data=tmp_path)
+    emptied: Emptied = request.getfixturevalue("emptied")
+    emptied.empty()
+    return _on_postgres(tmp_path, request.getfixturevalue("postgres"))
+
+
+@pytest.fixture
+async def house(settings: PortalSettings, runtime: Runtime) -> AsyncIterator[House]:
+    """What every feature is handed."""
+    async with open_house(settings, runtime) as opened:
+        yield opened
+
+
+def _on_postgres(data: Path, running: Cluster) -> PortalSettings:
+    return PortalSettings(data=data, database=DatabaseSettings(url=SecretStr(running.url(_DATABASE)), connections=6))

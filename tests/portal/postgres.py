@@ -1,0 +1,84 @@
+"""A real PostgreSQL of this test run's own: made in a new folder, reached by a socket in it, gone afterwards."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+_ROLE = "tillbridge"
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A running PostgreSQL. `folder` has its socket, and its data in `data`."""
+
+    folder: Path
+
+    def url(self, database: str) -> str:
+        return f"postgresql://{_ROLE}@/{database}?host={self.folder}"
+
+    def run(self, statement: str) -> None:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def control(self, action: str, *options: str) -> None:
+        """What `pg_ctl` does: start, stop, kill."""
+        command = [_program("pg_ctl"), "-D", str(self.folder / "data"), "-w", *options, action]
+        subprocess.run(command, check=True, capture_output=True, timeout=60, user=_unprivileged())
+
+    def start(self) -> None:
+        self.control("start", "-l", str(self.folder / "log"))
+
+    def kill(self) -> None:
+        """Ends every process of it at once, as a power cut would."""
+        self.control("stop", "-m", "immediate")
+        # Its process may stay in the table until its parent looks at it; this file says that it is over.
+        assert not (self.folder / "data" / "postmaster.pid").exists()
+
+
+@contextmanager
+def cluster(*, durable: bool = False) -> Iterator[Cluster]:
+    """A new PostgreSQL; `durable` flushes as in earnest, which a test that kills it needs."""
+    folder = Path(tempfile.mkdtemp(prefix="tb-pg-"))
+    try:
+        owner = _unprivileged()
+        if owner is not None:
+            shutil.chown(folder, owner)
+        folder.chmod(0o700)
+        made = Cluster(folder)
+        initdb = [_program("initdb"), "-D", str(folder / "data"), "-U", _ROLE, "-A", "trust", "-E", "UTF8", "--no-sync"]
+        subprocess.run(initdb, check=True, capture_output=True, timeout=60, user=_unprivileged())
+        settings = ["listen_addresses = ''", f"unix_socket_directories = '{folder}'", "max_connections = 60"]
+        settings += [] if durable else ["fsync = off", "synchronous_commit = off", "full_page_writes = off"]
+        with (folder / "data" / "postgresql.conf").open("a") as file:
+            file.write("\n".join(["", *settings, ""]))
+        made.start()
+        try:
+            yield made
+        finally:
+            made.control("stop", "-m", "immediate")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _program(name: str) -> str:
+    """Debian keeps PostgreSQL's own programs apart, by version."""
+    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    program = str(found[-1]) if found else shutil.which(name)
+    assert program is not None, f"{name} is missing: run `make system`"
+    return program
+
+
+def _unprivileged() -> str | None:
+    """PostgreSQL refuses to run as root; Debian's package brings a user for it."""
+    if os.geteuid() != 0:
+        return None
+    pwd.getpwnam("postgres")
+    return "postgres"
