@@ -11,9 +11,9 @@ from scripts import native_api
 from tests.support.counter import counter
 from tests.support.guide import blocks, moved, run
 from tillbridge import __version__
-from tillbridge.runtime.data_folder import DataFolder
 from tillbridge.connector.keybook import MARK, KeyBook
 from tillbridge.connector.settings import CONSOLE_PORT
+from tillbridge.runtime.data_folder import DataFolder
 
 PAGE = "reference/native-api.md"
 

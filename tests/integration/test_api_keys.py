@@ -13,9 +13,9 @@ from tests.support.console.manual_counter import at_counter, sale
 from tillbridge.connector.api.keys import WRONG_TRIES
 from tillbridge.connector.api.scopes import ALL_SCOPES, Scope
 from tillbridge.connector.api.stream import BEAT_SECONDS
-from tillbridge.runtime.data_folder import DataFolder
 from tillbridge.connector.keybook import KEYS_FILE, KeyBook
 from tillbridge.domain.errors import Code
+from tillbridge.runtime.data_folder import DataFolder
 from tillbridge.runtime.effects import SystemClock
 
 NOWHERE = "0" * 32

@@ -10,9 +10,9 @@ from tests.support.console.counter import KEY, Counter
 from tests.support.console.manual_counter import at_counter
 from tests.unit.engine.failing_disk import Disk
 from tillbridge.connector.api.scopes import Scope
-from tillbridge.runtime.data_folder import DataFolder
 from tillbridge.connector.keybook import KeyBook
 from tillbridge.connector.settings import ConsoleSettings
+from tillbridge.runtime.data_folder import DataFolder
 
 Sample = tuple[str, tuple[str, ...]]
 

@@ -17,8 +17,10 @@ import aiohttp
 import pytest
 
 from tests.support.shop import START_SECONDS, TILLBRIDGE, Program
-from tillbridge.runtime.data_folder import owned
 from tillbridge.demo.plan import LOGIN, PASSWORD, Plan
+from tillbridge.portal.demo_plan import OWNER
+from tillbridge.portal.demo_plan import PASSWORD as PORTAL_PASSWORD
+from tillbridge.runtime.data_folder import owned
 
 OFFSET: Final = 3_000
 """Beside the usual ports, and below those that a system gives to outgoing connections."""
@@ -174,7 +176,10 @@ async def test_it_says_what_runs_where_and_three_commands_that_work(tmp_path: Pa
         line = (data / "concert-v2").readlink()
         assert f"{data}/concert-v2 -> {line}" in said
         assert stat.S_ISCHR(line.stat().st_mode)
-        pay, console, curl = printed_commands(program.said)
+        pay, console, curl, (who, _, password), one_time_code = printed_commands(program.said)
+        assert (who, password) == (OWNER, PORTAL_PASSWORD)
+        code, told = await command(*one_time_code)
+        assert (code, len(told.strip()), told.strip().isdigit()) == (0, 6, True)
         paid = await command(*pay)
         assert (paid[0], paid[1].splitlines()[-1]) == (0, "approved"), paid
         code, link = await command(*console)

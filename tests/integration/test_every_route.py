@@ -22,9 +22,9 @@ from tests.support.console.reading import hidden
 from tillbridge.connector.api.references import native_document
 from tillbridge.connector.api.scopes import ALL_SCOPES, Scope
 from tillbridge.connector.console.app import LARGEST_BODY
-from tillbridge.runtime.data_folder import DataFolder
 from tillbridge.connector.keybook import KeyBook
 from tillbridge.domain.errors import Code
+from tillbridge.runtime.data_folder import DataFolder
 from tillbridge.runtime.effects import SystemClock
 
 DOCUMENT: Final[Any] = native_document()
@@ -56,6 +56,10 @@ MAY: Final[dict[str, set[Scope]]] = {
     "rotate_secret": {ADMIN},
     "test_webhook": {ADMIN},
     "replay_delivery": {ADMIN},
+    "get_portal": {READ},
+    "check_portal": {ADMIN},
+    "pair_portal": {ADMIN},
+    "unpair_portal": {ADMIN},
 }
 """Who may do what. To look at one payment whose id one knows, and at the terminals, is for all."""
 

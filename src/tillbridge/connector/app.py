@@ -70,7 +70,13 @@ async def run_connector(
             async with (
                 open_tester(folder.path, settings.terminals, engine, runtime) as tester,
                 open_features(
-                    settings.webhooks, settings.receipts, engine, folder.path, runtime, host.version
+                    settings.webhooks,
+                    settings.receipts,
+                    engine,
+                    folder.path,
+                    runtime,
+                    host.version,
+                    portal=settings.portal,
                 ) as features,
             ):
                 host.attend(lambda: None if tester.line is None else tester.line.engine)
@@ -172,6 +178,7 @@ async def _serve(
     async with asyncio.TaskGroup() as group:
         jobs = [group.create_task(_keep(name, part, host, ready)) for name, part in parts.all()]
         jobs.append(group.create_task(parts.features.tell()))
+        jobs.append(group.create_task(parts.features.portal.run()))
         if leave is not None:
             jobs.append(group.create_task(_leave_after(leave, host)))
         await host.until_stop()

@@ -1,17 +1,21 @@
-"""What the native interface has besides payments: webhooks and receipts, over one engine."""
+"""What the native interface has besides payments: webhooks, receipts and the portal, over one engine."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from tillbridge.connector.api.portal import add_portal
 from tillbridge.connector.api.receipts import add_receipts
 from tillbridge.connector.api.routes import AddRoutes
 from tillbridge.connector.api.webhooks import add_webhooks, written_payment
+from tillbridge.connector.portal.desk import PortalDesk, Runner, open_portal
+from tillbridge.connector.portal.settings import PortalSettings
 from tillbridge.connector.receipts.desk import ReceiptDesk
 from tillbridge.connector.receipts.settings import ReceiptSettings
 from tillbridge.engine.engine import Engine
@@ -19,6 +23,10 @@ from tillbridge.runtime.effects import Runtime
 from tillbridge.upstream.addresses import WebhookSettings
 from tillbridge.upstream.courier import CourierOnDemand
 from tillbridge.upstream.outbox import Outbox, open_outbox, run_webhooks
+
+if TYPE_CHECKING:
+    from tillbridge.connector.portal.connection import Connection
+    from tillbridge.connector.portal.link_running import Keeper
 
 AGAIN_SECONDS: Final = 10.0
 """A pause before webhooks begin anew after a fault: whoever is told of payments must never stop one."""
@@ -28,16 +36,21 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """`tell` tells the receivers of webhooks, until cancelled; `receipts` are also the console's."""
+    """`tell` tells the receivers of webhooks, until cancelled; `receipts` and `portal` are also the console's."""
 
     engine: Engine
     outbox: Outbox
     receipts: ReceiptDesk
+    portal: PortalDesk
 
     @property
     def routes(self) -> Sequence[AddRoutes]:
         """What they add to the native interface."""
-        return (lambda app: add_webhooks(app, self.outbox), lambda app: add_receipts(app, self.receipts))
+        return (
+            lambda app: add_webhooks(app, self.outbox),
+            lambda app: add_receipts(app, self.receipts),
+            lambda app: add_portal(app, self.portal),
+        )
 
     async def tell(self) -> None:
         """Tells the receivers of what happens. A fault of it is logged, and it begins anew."""
@@ -51,9 +64,16 @@ class Features:
 
 @asynccontextmanager
 async def open_features(
-    webhooks: WebhookSettings, receipts: ReceiptSettings, engine: Engine, folder: Path, runtime: Runtime, version: str
+    webhooks: WebhookSettings,
+    receipts: ReceiptSettings,
+    engine: Engine,
+    folder: Path,
+    runtime: Runtime,
+    version: str,
+    *,
+    portal: PortalSettings | None = None,
 ) -> AsyncIterator[Features]:
-    """Webhooks and receipts of an open engine; `folder` is the data folder. Leaving the block closes what they hold."""
+    """What belongs to an open engine; `folder` is the data folder. Leaving the block closes what they hold."""
     journal = engine.outbox_access()
     desk = ReceiptDesk(engine, journal.committer, receipts, runtime.clock)
     async with (
@@ -67,5 +87,18 @@ async def open_features(
             resource=written_payment,
             courier=courier,
         ) as outbox,
+        open_portal(portal, folder, runtime, version, [_lasting_link(engine, portal, folder)]) as portal_desk,
     ):
-        yield Features(engine, outbox, desk)
+        yield Features(engine, outbox, desk, portal_desk)
+
+
+def _lasting_link(engine: Engine, settings: PortalSettings | None, folder: Path) -> Runner:
+    keeper: Keeper | None = None
+
+    async def keep(connection: "Connection") -> None:
+        nonlocal keeper
+        module = await asyncio.to_thread(import_module, "tillbridge.connector.portal.link_running")
+        keeper = keeper or module.Keeper(engine, settings, folder)
+        await keeper.keep(connection)
+
+    return keep

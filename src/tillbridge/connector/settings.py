@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tillbridge.connector.portal.settings import PortalSettings
 from tillbridge.connector.receipts.settings import ReceiptSettings
 from tillbridge.domain.cashier_texts import Language
 from tillbridge.engine.rules import EngineSettings
@@ -105,6 +106,7 @@ class SettingsFile(Section):
     log: LogSettings = LogSettings()
     webhooks: WebhookSettings = WebhookSettings()
     receipts: ReceiptSettings = ReceiptSettings()
+    portal: PortalSettings | None = None
     terminals: list[TerminalEntry] = Field(min_length=1, max_length=MOST_TERMINALS)
     doors: list[DoorEntry] = Field(default_factory=list, max_length=MOST_DOORS)
 
@@ -130,3 +132,4 @@ class ConnectorSettings:
     receipts: ReceiptSettings
     terminals: tuple[Configured, ...]
     doors: tuple[Configured, ...]
+    portal: PortalSettings | None = None

@@ -1,12 +1,15 @@
 """Reads the settings file and checks all of it, the settings of every wire included, before anything starts."""
 
 import os
+import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel
 
+from tillbridge.connector.portal.places import tls_context
+from tillbridge.connector.portal.settings import PortalSettings
 from tillbridge.connector.reaching import listening
 from tillbridge.connector.settings import Configured, ConnectorSettings, SettingsFile
 from tillbridge.domain.errors import BridgeError
@@ -39,6 +42,7 @@ class _Reader(ModelReader):
         if file is None or self.problems:
             return None
         self._check_together(file, terminals, doors)
+        portal = self._portal(file)
         data = self._folder / file.data.expanduser()
         return ConnectorSettings(
             data=data.resolve(),
@@ -49,7 +53,22 @@ class _Reader(ModelReader):
             receipts=file.receipts,
             terminals=tuple(terminals),
             doors=tuple(doors),
+            portal=portal,
         )
+
+    def _portal(self, file: SettingsFile) -> PortalSettings | None:
+        """The portal, with the file of its authority where it is; one that holds no certificate is found here."""
+        if file.portal is None or file.portal.ca is None:
+            return file.portal
+        path = self._folder / file.portal.ca.expanduser()
+        try:
+            tls_context(path)
+        except OSError as error:
+            why = (
+                "it holds no certificate" if isinstance(error, ssl.SSLError) else f"it cannot be read: {error.strerror}"
+            )
+            self.note(("portal", "ca"), why)
+        return file.portal.model_copy(update={"ca": path.resolve()})
 
     # ------------------------------------------------------------ the wires
 

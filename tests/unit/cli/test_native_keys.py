@@ -11,8 +11,8 @@ from tillbridge.cli.exits import Exit
 from tillbridge.cli.main import app
 from tillbridge.cli.native_keys import ScopeWord
 from tillbridge.connector.api.scopes import Scope
-from tillbridge.runtime.data_folder import DataFolder
 from tillbridge.connector.keybook import KEYS_FILE, MARK, KeyBook, digest_of
+from tillbridge.runtime.data_folder import DataFolder
 
 SETTINGS = "data: data\nterminals:\n  - {name: counter, driver: concert-v3, settings: {host: 127.0.0.1, port: 8888}}\n"
 

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from tillbridge.runtime.data_folder import NEEDED_BYTES, Address, DataFolder, owned
 from tillbridge.domain.errors import BridgeError, Code
+from tillbridge.runtime.data_folder import NEEDED_BYTES, Address, DataFolder, owned
 
 
 def mode(path: Path) -> int:

@@ -11,9 +11,9 @@ from filelock import FileLock
 
 from tillbridge.connector import keybook
 from tillbridge.connector.api.scopes import Scope
-from tillbridge.runtime.data_folder import DataFolder
 from tillbridge.connector.keybook import KEYS_FILE, LOCK_FILE, MARK, MOST_KEYS, KeyBook, digest_of
 from tillbridge.domain.errors import BridgeError, Code
+from tillbridge.runtime.data_folder import DataFolder
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SCOPES = frozenset({Scope.PAY, Scope.READ})

@@ -112,7 +112,7 @@ def _changed(section: str, **settings: object) -> dict[str, Any]:
         (right() | {"consol": {}}, "consol: there is no such setting; did you mean 'console'?"),
         (
             right() | {"zzz": 1},
-            "zzz: there is no such setting; known here: console, data, doors, engine, log, receipts, terminals",
+            "zzz: there is no such setting; known here: console, data, doors, engine, log, portal, receipts, terminals",
         ),
         (right() | {"terminals": []}, "terminals: there must be at least 1 of them"),
         (right() | {"terminals": {"name": "x"}}, "terminals: it must be a list"),

@@ -34,6 +34,7 @@ NO_KEYS: Final = {"http.response.start", "tillbridge.connector.console", "tillbr
 SAME: Final = {
     *("live.on", "column.terminal", "fact.terminal", "terminals.heading", "entry.contact", "terminal.why.busy"),
     *("csv.terminal", "nav.terminals", "reconciliation.ours", "reconciliation.theirs"),
+    *("nav.portal", "portal.title"),
 }
 TERMINALS: Final = ("free", "busy_itself", "silent", "unreachable", "unknown")
 SETTLING: Final = ("title", "lead", "recorded", "till", "confirm")

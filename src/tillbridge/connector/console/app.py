@@ -23,6 +23,7 @@ from tillbridge.connector.console.gate import Gate
 from tillbridge.connector.console.listing import Listing
 from tillbridge.connector.console.moving import Moving
 from tillbridge.connector.console.pages import Pages
+from tillbridge.connector.console.portal import PortalPages
 from tillbridge.connector.console.receipts import ReceiptPages
 from tillbridge.connector.console.reconciling import Reconciling
 from tillbridge.connector.console.sessions import Sessions
@@ -88,7 +89,8 @@ def _pages(site: Site) -> list[Route]:
     gate = Gate(site)
     parts = (Listing(site), Undelivered(site), Pages(site), Till(site), Reconciling(site), Moving(site))
     more = (ReceiptPages(site), DoorPages(site), TerminalPages(site), TesterPages(site), AcceptancePages(site))
-    return [*gate.routes(), *(route for part in (*parts, *more) for route in part.routes(gate))]
+    all_parts = (*parts, *more, PortalPages(site))
+    return [*gate.routes(), *(route for part in all_parts for route in part.routes(gate))]
 
 
 def _healthz(engine: Engine, host: HostControl) -> Callable[[Request], Awaitable[Response]]:

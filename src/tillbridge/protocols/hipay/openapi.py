@@ -7,10 +7,10 @@ from typing import Final
 
 from tillbridge.domain.card import EntryMode
 from tillbridge.domain.errors import Code
-from tillbridge.domain.portal_entries import PORTAL_ENTRIES
 from tillbridge.domain.money import BY_CODE, EUR, MAX_MINOR
 from tillbridge.domain.operation import Progress
 from tillbridge.domain.outcome import MoneyMoved
+from tillbridge.domain.portal_entries import PORTAL_ENTRIES
 from tillbridge.protocols.contract import AbortReply
 from tillbridge.protocols.hipay.answers import NOT_CONFIGURED
 from tillbridge.protocols.hipay.cart import CartStatus, Fault
