@@ -97,6 +97,7 @@ def pages() -> dict[str, str]:
         "matrix.md": _WRITTEN + matrix.page(),
         "native-api.md": _WRITTEN + native_api.page(),
         "native-openapi.json": references.native_text(),
+        "portal-settings.md": _WRITTEN + settings.portal_page(),
         f"../postman/{postman_native.NAME}": postman_native.text(),
         "scenarios.md": scenarios(),
         "settings.md": _WRITTEN + settings.page(),

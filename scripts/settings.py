@@ -1,4 +1,4 @@
-"""Draws docs/reference/settings.md from the models that read the settings file, those of every wire included."""
+"""Draws the pages of settings from the models that read the files: the connector's, every wire's, and the portal's."""
 
 import inspect
 import re
@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from scripts.markdown import anchor, one_line, table
 from tillbridge.connector.settings import SettingsFile
+from tillbridge.portal.settings import PortalSettings
 from tillbridge.protocols import registry
 
 Schema = Mapping[str, Any]
@@ -51,9 +52,43 @@ password in clear is refused.
 
 """
 
+_PORTAL: Final = """# Settings of the portal
+
+One YAML file, `portal.yml` unless `--config` or the environment variable `TILLBRIDGE_PORTAL_CONFIG` says otherwise.
+This one serves a portal behind a proxy, on PostgreSQL, with a mail server
+([how to run it](../how-to/run-the-portal.md)):
+
+```yaml
+data: /var/lib/tillbridge-portal
+address: https://portal.example
+listen: {behind_proxy: true}
+database:
+  url: {file: database-url}
+mail:
+  sender: portal@portal.example
+  smtp: {host: mail.example, user: portal, password: {file: mail-password}}
+operator:
+  name: Example Tills
+  support_contact: +49 40 5550100
+```
+
+`data` is all that must be there. What is wrong is named with its line before anything starts; a setting that does not
+exist is refused. Passwords and addresses with passwords are never written in clear: `{env: NAME}` takes one from an
+environment variable and `{file: PATH}` from a file. The file is read once, at the start.
+
+"""
+
+
+def portal_page() -> str:
+    """The page of the portal's settings, without its first line."""
+    whole = PortalSettings.model_json_schema()
+    parts: dict[str, Schema] = {}
+    text = _PORTAL + "## The file\n\n" + _described(whole) + _rows(whole, parts)
+    return text + "\n## Parts\n\nWhat the table above refers to.\n" + "".join(_parts(parts))
+
 
 def page() -> str:
-    """The whole page, without its first line."""
+    """The page of the connector's settings, without its first line."""
     whole = SettingsFile.model_json_schema()
     parts: dict[str, Schema] = {}
     text = _BEGINNING + "## The file\n\n" + _described(whole) + _rows(whole, parts)

@@ -97,9 +97,9 @@ def test_every_make_command_in_the_docs_exists() -> None:
 def test_every_command_in_the_docs_exists(installed: Installed) -> None:
     pages = [path for path in files() if path.suffix == ".md" and not path.is_relative_to(ROOT / "src")]
     named = {found for page in pages for found in _named_commands(page.read_text())}
-    assert {command for command, _ in named} >= {"connector", "demo", "pay", "payments", "simulate"}
+    assert {command for command, _ in named} >= {"connector", "demo", "pay", "payments", "portal", "simulate"}
     for command, subcommand in named:
-        group = command in ("connector", "payments", "simulate")
+        group = command in ("connector", "payments", "portal", "simulate")
         assert "Usage" in installed.run(command, *([subcommand] if group and subcommand else []), "--help")
 
 

@@ -16,13 +16,13 @@ from rich.text import Text
 from tillbridge.cli.exits import Exit
 from tillbridge.cli.remote_desk import remote_desk
 from tillbridge.cli.running import run
-from tillbridge.runtime.data_folder import Address, DataFolder, owned
 from tillbridge.connector.reaching import Listening, listening
 from tillbridge.connector.settings import ConnectorSettings
 from tillbridge.connector.settings_file import load_settings
 from tillbridge.connector.wiring import set_up_terminals
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.protocols.contract import Health, HealthState
+from tillbridge.runtime.data_folder import Address, DataFolder, owned
 from tillbridge.runtime.effects import Runtime
 from tillbridge.runtime.logging import Level, set_up_logging
 from tillbridge.web.listening import bind

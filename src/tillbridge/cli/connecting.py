@@ -1,9 +1,6 @@
 """`tillbridge connector`: what it does."""
 
-import asyncio
-import os
 import sys
-import threading
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -11,6 +8,7 @@ from urllib.parse import quote
 from tillbridge.cli.finding import running_connector
 from tillbridge.cli.places import Where
 from tillbridge.cli.running import run
+from tillbridge.cli.standard_input import end_of_input
 from tillbridge.connector.app import Addresses, run_connector
 from tillbridge.connector.settings import ConnectorSettings
 from tillbridge.connector.settings_file import load_settings
@@ -23,11 +21,20 @@ READY: Final = "ready: "
 
 def run_file(path: Path, *, until_stdin_ends: bool) -> None:
     """Runs the connector of this settings file."""
-    run(_run(load_settings(path), until_stdin_ends))
+    run(_run(_in_force(load_settings(path)), until_stdin_ends))
+
+
+def _in_force(settings: ConnectorSettings) -> ConnectorSettings:
+    """The settings of the file, with what the portal has sent where the file leaves it open and wants it."""
+    if settings.portal is None or not settings.portal.accept_configuration:
+        return settings
+    from tillbridge.connector.portal.link_settings import with_pushed  # noqa: PLC0415  # only where it is wanted
+
+    return with_pushed(settings)
 
 
 async def _run(settings: ConnectorSettings, until_stdin_ends: bool) -> None:
-    leave = _stdin_ended() if until_stdin_ends else None
+    leave = end_of_input() if until_stdin_ends else None
     await run_connector(settings, Runtime(), _say_ready, _say, leave)
 
 
@@ -40,23 +47,6 @@ def _say_ready(addresses: Addresses) -> None:
 def _say(sentence: str) -> None:
     sys.stderr.write(f"{sentence}\n")
     sys.stderr.flush()
-
-
-async def _stdin_ended() -> None:
-    """Returns when whoever started this process closes its end of standard input, which a death does too."""
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def read() -> None:
-        # Past Python's own buffer, whose lock a thread that is still reading would take into the grave.
-        while os.read(sys.stdin.fileno(), 1024):
-            pass
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(ended.set)
-
-    # A daemon: a read cannot be interrupted, and must not keep a process alive that is done.
-    threading.Thread(target=read, name="stdin", daemon=True).start()
-    await ended.wait()
 
 
 def print_link(place: Where) -> None:

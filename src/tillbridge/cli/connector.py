@@ -5,11 +5,13 @@ from typing import Annotated
 
 import typer
 
-from tillbridge.cli import native_keys
+from tillbridge.cli import linking, native_keys
 from tillbridge.cli.places import ConfigOption, DataOption, where
 
 app = typer.Typer(help="Runs the connector, checks its settings, opens its console.", no_args_is_help=True)
 app.add_typer(native_keys.app, name="key")
+app.command("pair")(linking.pair)
+app.add_typer(linking.app, name="link")
 
 FileOption = Annotated[
     Path,

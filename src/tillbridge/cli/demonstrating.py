@@ -12,10 +12,10 @@ from rich.console import Console
 from tillbridge.cli.errors import told
 from tillbridge.cli.exits import Exit
 from tillbridge.cli.running import run
-from tillbridge.runtime.data_folder import make
 from tillbridge.demo.app import run_check, run_demo
 from tillbridge.demo.plan import Plan
 from tillbridge.demo.words import quoted
+from tillbridge.runtime.data_folder import make
 from tillbridge.runtime.logging import Level, set_up_logging
 
 

@@ -30,6 +30,10 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
 
 
+_EXTRAS: Final = {"portal": "portal", "demo": "connector,portal"}
+"""What a command needs besides the core; the connector's part for all others."""
+
+
 @contextmanager
 def told(code: Exit = Exit.FAILED) -> Iterator[None]:
     """Says what goes wrong inside, and exits with `code`."""
@@ -43,7 +47,8 @@ def told(code: Exit = Exit.FAILED) -> Iterator[None]:
             say(found)
             raise typer.Exit(Exit.USAGE if isinstance(found, WrongWord) else code) from None
         if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("tillbridge"):
-            complain(f"this needs {error.name}: pip install 'tillbridge[connector]'")
+            extra = _EXTRAS.get(next(iter(sys.argv[1:]), ""), "connector")
+            complain(f"this needs {error.name}: pip install 'tillbridge[{extra}]'")
             raise typer.Exit(Exit.FAILED) from None
         if os.environ.get(DEBUG):
             raise

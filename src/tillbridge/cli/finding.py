@@ -9,7 +9,6 @@ from typing import Final
 
 from tillbridge.cli.desks import Desk
 from tillbridge.cli.places import Where
-from tillbridge.runtime.data_folder import LOCK_FILE, Address, DataFolder, make, owned
 from tillbridge.connector.settings import Configured, ConnectorSettings
 from tillbridge.connector.settings_file import load_settings
 from tillbridge.connector.whereabouts import noted_folders
@@ -18,6 +17,7 @@ from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.engine.engine import TerminalSetup
 from tillbridge.engine.opening import JOURNAL_FILE, open_engine
 from tillbridge.engine.rules import EngineSettings
+from tillbridge.runtime.data_folder import LOCK_FILE, Address, DataFolder, make, owned
 from tillbridge.runtime.effects import Runtime
 from tillbridge.runtime.logging import Level, set_up_logging
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import tillbridge
-from tillbridge.cli import connector, demo, pay, payments, simulate
+from tillbridge.cli import connector, demo, pay, payments, portal, simulate
 from tillbridge.cli.errors import Commands
 
 app = typer.Typer(
@@ -40,5 +40,6 @@ def _options(
 app.command("pay")(pay.pay)
 app.add_typer(payments.app, name="payments")
 app.add_typer(connector.app, name="connector")
+app.add_typer(portal.app, name="portal")
 app.add_typer(simulate.app, name="simulate")
 app.command("demo")(demo.demo)

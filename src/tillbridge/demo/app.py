@@ -9,8 +9,9 @@ from rich.console import Console
 
 from tillbridge.connector.settings import LOCAL
 from tillbridge.demo.check import take_one_on_each
-from tillbridge.demo.child import Connector, connector
+from tillbridge.demo.child import Child, running
 from tillbridge.demo.plan import HIGHEST_PORT, Plan
+from tillbridge.demo.portal import fill_portal
 from tillbridge.demo.terminals import virtual_terminals
 from tillbridge.demo.words import after_the_end, results_table, tries, what_runs_where
 from tillbridge.domain.errors import BridgeError, Code
@@ -48,13 +49,17 @@ async def run_check(plan: Plan, console: Console) -> bool:
 
 
 @asynccontextmanager
-async def _shop(plan: Plan, runtime: Runtime) -> AsyncIterator[tuple[Mapping[str, VirtualTerminal], Connector]]:
+async def _shop(plan: Plan, runtime: Runtime) -> AsyncIterator[tuple[Mapping[str, VirtualTerminal], Child]]:
     """Everything, ready. Nothing of it is left when the block is."""
     await _find_taken_port(plan)
     async with virtual_terminals(plan, runtime) as terminals:
         # Only now: another demo that has this folder has its ledgers, and keeps its files.
         plan.write_files()
-        async with connector(plan) as child:
+        await fill_portal(plan)
+        async with (
+            running("portal", "serve", plan.portal_settings),
+            running("connector", "run", plan.settings) as child,
+        ):
             yield terminals, child
 
 
@@ -71,7 +76,7 @@ class _Stop:
         self.asked.set()
 
 
-async def _watch(child: Connector, plan: Plan, command: str, stop: _Stop, console: Console) -> bool:
+async def _watch(child: Child, plan: Plan, command: str, stop: _Stop, console: Console) -> bool:
     """Waits for the person to end it. A connector that dies is not started again: that is for the person to see."""
     async with asyncio.TaskGroup() as group:
         ended = group.create_task(child.ended())

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import aiohttp
 
-from tillbridge.runtime.data_folder import DataFolder
 from tillbridge.demo.plan import CURRENCY, LOGIN, MYPOS, PASSWORD, TERMINALS, TOUCH, V2, V3, Plan
 from tillbridge.domain.operation import Stage
 from tillbridge.domain.outcome import MoneyMoved
+from tillbridge.runtime.data_folder import DataFolder
 from tillbridge.runtime.effects import Runtime
 from tillbridge.virtual.rows import Movement
 from tillbridge.virtual.terminal import VirtualTerminal

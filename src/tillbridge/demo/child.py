@@ -1,4 +1,4 @@
-"""The demo's connector: a process of its own, started and stopped as a supervisor would."""
+"""The demo's connector and portal: each a process of its own, started and stopped as a supervisor would."""
 
 import asyncio
 import signal
@@ -6,10 +6,10 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any, Final
 
 from tillbridge.connector.host import LAST_PAYMENT_SECONDS
-from tillbridge.demo.plan import Plan
 from tillbridge.domain.errors import BridgeError, Code
 
 READY_SECONDS: Final = 30.0
@@ -21,10 +21,11 @@ STOP_SECONDS: Final = LAST_PAYMENT_SECONDS + 10.0
 READY: Final = b"ready: "
 
 
-class Connector:
-    """A running connector."""
+class Child:
+    """A running connector or portal, called by its `name`."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
+        self._name = name
         self._process = process
 
     async def ended(self) -> int:
@@ -54,8 +55,10 @@ class Connector:
                     if line.startswith(READY):
                         return
         except TimeoutError:
-            raise BridgeError(Code.INTERNAL, f"the connector was not ready after {READY_SECONDS:g} seconds") from None
-        raise BridgeError(Code.INTERNAL, "the connector did not start")
+            raise BridgeError(
+                Code.INTERNAL, f"the {self._name} was not ready after {READY_SECONDS:g} seconds"
+            ) from None
+        raise BridgeError(Code.INTERNAL, f"the {self._name} did not start")
 
     async def stop(self) -> None:
         """Asks it to stop and waits for that; at last it is killed."""
@@ -77,16 +80,16 @@ class Connector:
 
 
 @asynccontextmanager
-async def connector(plan: Plan) -> AsyncIterator[Connector]:
-    """The connector of this plan, ready. It is stopped when the block is left."""
+async def running(name: str, verb: str, settings: Path) -> AsyncIterator[Child]:
+    """`tillbridge NAME VERB` with this settings file, ready. It is stopped when the block is left."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tillbridge", "connector", "run", "--until-stdin-ends"),
-        *("--config", str(plan.settings)),
+        *(sys.executable, "-m", "tillbridge", name, verb, "--until-stdin-ends"),
+        *("--config", str(settings)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         **_apart(),
     )
-    child = Connector(process)
+    child = Child(name, process)
     try:
         await child.wait_until_ready()
         yield child

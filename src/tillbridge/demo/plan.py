@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from tillbridge.connector.settings import CONSOLE_PORT, LOCAL
 from tillbridge.domain.errors import BridgeError, Code
+from tillbridge.portal.settings import PORTAL_PORT
 from tillbridge.runtime.settings.secret_values import hash_password
 
 V2: Final = "counter"
@@ -42,10 +43,18 @@ PTYS: Final = sys.platform != "win32"
 """Where there are no ptys, the virtual Concert V2 terminal listens on TCP, as some makers' terminals do."""
 
 SETTINGS_FILE: Final = "demo.yml"
+PORTAL_FILE: Final = "portal.yml"
+PORTAL_FOLDER: Final = "portal"
 REQUEST_FILE: Final = "request.json"
 LINE_LINK: Final = "concert-v2"
 TILL_LINK: Final = "till-concert-v2"
 LEDGERS: Final = "virtual-terminals"
+
+
+WRITTEN_ANEW: Final = "# Written anew at each start of `tillbridge demo`.\n"
+
+DEMO_LOCATION: Final = "10047110"
+"""The head office of the demo's bakery: not paired yet, so that a newcomer can do it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,16 @@ class Plan:
     def console_port(self) -> int:
         """The console and the native interface."""
         return CONSOLE_PORT + self.offset
+
+    @property
+    def portal_port(self) -> int:
+        """The portal."""
+        return PORTAL_PORT + self.offset
+
+    @property
+    def portal_address(self) -> str:
+        """What a browser and the connector type to reach the portal."""
+        return f"http://localhost:{self.portal_port}"
 
     @property
     def hipay_ports(self) -> dict[str, int]:
@@ -120,6 +139,11 @@ class Plan:
         return self.folder / SETTINGS_FILE
 
     @property
+    def portal_settings(self) -> Path:
+        """The portal's settings file."""
+        return self.folder / PORTAL_FILE
+
+    @property
     def request(self) -> Path:
         """A body for the HiPay-compatible door."""
         return self.folder / REQUEST_FILE
@@ -135,7 +159,9 @@ class Plan:
     def write_files(self) -> None:
         """Writes the connector's settings and a till's request."""
         text = json.dumps(self._connector(), indent=2)
-        self.settings.write_text(f"# Written anew at each start of `tillbridge demo`.\n{text}\n", encoding="utf-8")
+        self.settings.write_text(f"{WRITTEN_ANEW}{text}\n", encoding="utf-8")
+        portal = json.dumps(self._portal(), indent=2)
+        self.portal_settings.write_text(f"{WRITTEN_ANEW}{portal}\n", encoding="utf-8")
         example = files("tillbridge.protocols.hipay") / "request.example.json"
         self.request.write_bytes(example.read_bytes())
 
@@ -143,6 +169,7 @@ class Plan:
         v2 = [] if PTYS else [(V2_PORT, "the virtual Concert V2 terminal"), (V2_DOOR_PORT, "the Concert V2 door")]
         return [
             (CONSOLE_PORT, "the console"),
+            (PORTAL_PORT, "the portal"),
             (HIPAY_PORT, f"the HiPay door for {V2}"),
             (HIPAY_V3_PORT, f"the HiPay door for {V3}"),
             *v2,
@@ -154,6 +181,19 @@ class Plan:
             (MYPOS_DOOR_PORT, "the myPOS door"),
             (CONTROL_PORT, "the control of the virtual terminals"),
         ]
+
+    def _portal(self) -> dict[str, Any]:
+        return {
+            "data": str(self.folder / PORTAL_FOLDER),
+            "address": self.portal_address,
+            "listen": {"port": self.portal_port},
+            "operator": {
+                "name": "tillbridge demo",
+                "sales_contact": "sales@tillbridge.example",
+                "support_contact": "support@tillbridge.example",
+            },
+            "log_level": "warning",
+        }
 
     def _connector(self) -> dict[str, Any]:
         v2 = {"serial": {"port": str(self.line)}} if PTYS else {"tcp": {"host": LOCAL, "port": self.v2_port}}
@@ -170,6 +210,12 @@ class Plan:
             "data": str(self.folder),
             "console": {"port": self.console_port},
             "log": {"console": "off"},
+            "portal": {
+                "address": self.portal_address,
+                "location_number": DEMO_LOCATION,
+                "accept_payments": True,
+                "accept_configuration": True,
+            },
             "terminals": [
                 {"name": V2, "driver": "concert-v2", "settings": v2},
                 {"name": V3, "driver": "concert-v3", "settings": v3},

@@ -8,6 +8,8 @@ from rich.text import Text
 
 from tillbridge.demo.check import MINOR, Result
 from tillbridge.demo.plan import LOGIN, MYPOS, PASSWORD, PTYS, TOUCH, V2, V3, Plan
+from tillbridge.portal.demo_plan import OWNER
+from tillbridge.portal.demo_plan import PASSWORD as PORTAL_PASSWORD
 
 
 def quoted(path: object) -> str:
@@ -23,6 +25,7 @@ def what_runs_where(plan: Plan, seconds: float) -> Table:
     v2 = f"{plan.line} -> {plan.line.readlink()}" if PTYS else f"127.0.0.1:{plan.v2_port}"
     rows = [
         ("console page, native interface", f"http://localhost:{plan.console_port}"),
+        ("portal", plan.portal_address),
         *((f"HiPay door for {terminal}", f"http://localhost:{port}") for terminal, port in plan.hipay_ports.items()),
         ("login of the HiPay doors", f"{LOGIN} / {PASSWORD} (HTTP Basic)"),
         (f"virtual Concert V2 terminal, {V2}", v2),
@@ -57,6 +60,11 @@ def tries(plan: Plan, command: str) -> Iterator[str]:
     yield f"  {command} connector console --data {quoted(plan.folder)}"
     body = quoted(f"@{plan.request}")
     yield f'  curl -u {LOGIN}:{PASSWORD} -H "Content-Type: application/json" -d {body} http://localhost:{port}/'
+    yield ""
+    yield "Connect the shop with the portal: sign in there, make a PIN for 10047110 on its page Interfaces, and type it"
+    yield "on the console's page Portal. The portal asks for a one-time code, which the second line prints:"
+    yield f"  {OWNER} / {PORTAL_PASSWORD}"
+    yield f"  {command} portal demo-code"
     yield ""
     yield "Ctrl-C stops all of it."
 

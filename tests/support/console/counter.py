@@ -12,7 +12,6 @@ from tillbridge.connector.console.app import console_app
 from tillbridge.connector.console.site import Premises, Reference
 from tillbridge.connector.doors import Doors
 from tillbridge.connector.features import open_features
-from tillbridge.connector.folder import DataFolder
 from tillbridge.connector.host import Host
 from tillbridge.connector.keybook import KeyBook
 from tillbridge.connector.receipts.settings import ReceiptSettings
@@ -22,6 +21,7 @@ from tillbridge.engine.engine import Engine, TerminalSetup
 from tillbridge.engine.opening import MakeCommitter, open_engine
 from tillbridge.engine.rules import EngineSettings
 from tillbridge.protocols.contract import Recovery
+from tillbridge.runtime.data_folder import DataFolder
 from tillbridge.runtime.effects import Runtime
 from tillbridge.runtime.sqlite import CommittingThread
 from tillbridge.upstream.addresses import WebhookSettings

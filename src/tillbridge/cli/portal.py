@@ -1,0 +1,93 @@
+"""`tillbridge portal`: what it takes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Runs the portal and looks after its database.", no_args_is_help=True)
+audit = typer.Typer(help="The portal's audit log.", no_args_is_help=True)
+app.add_typer(audit, name="audit")
+
+FileOption = Annotated[
+    Path,
+    typer.Option("--config", "-c", envvar="TILLBRIDGE_PORTAL_CONFIG", metavar="FILE", help="The settings file."),
+]
+USUAL = Path("portal.yml")
+
+
+@app.command()
+def serve(
+    *,
+    config: FileOption = USUAL,
+    until_stdin_ends: Annotated[
+        bool, typer.Option("--until-stdin-ends", hidden=True, help="Also stop when standard input ends.")
+    ] = False,
+) -> None:
+    """Serves the portal until it is told to stop: Ctrl-C or SIGTERM.
+
+    It prints a line that begins with "ready" once it answers. Several processes may serve one PostgreSQL.
+    """
+    from tillbridge.cli.portal_running import serve_file  # noqa: PLC0415  # only when it runs: --help answers at once
+
+    serve_file(config, until_stdin_ends=until_stdin_ends)
+
+
+@app.command()
+def migrate(*, config: FileOption = USUAL) -> None:
+    """Brings the database up to this version: every step that is missing, or none of them."""
+    from tillbridge.cli.portal_running import migrate_file  # noqa: PLC0415  # only when it runs: --help answers at once
+
+    migrate_file(config)
+
+
+@app.command()
+def create_admin(
+    email: Annotated[str, typer.Argument(metavar="EMAIL", help="Where this person reads mail.")],
+    *,
+    name: Annotated[str, typer.Option(metavar="NAME", prompt="Name", help="How this person is called.")],
+    config: FileOption = USUAL,
+) -> None:
+    """Makes the first person who runs this portal and prints a link on which that person chooses a password."""
+    from tillbridge.cli.portal_running import admin_in_file  # noqa: PLC0415  # only when it runs
+
+    admin_in_file(config, email, name)
+
+
+@app.command()
+def demo_data(*, config: FileOption = USUAL) -> None:
+    """Fills an empty portal with two invented merchants, and prints who may sign in."""
+    from tillbridge.cli.portal_running import fill_file  # noqa: PLC0415  # only when it runs: --help answers at once
+
+    fill_file(config)
+
+
+@app.command()
+def demo_code() -> None:
+    """Prints the one-time password that the demonstration asks for right now."""
+    from tillbridge.cli.portal_running import print_demo_code  # noqa: PLC0415  # only when it runs
+
+    print_demo_code()
+
+
+@audit.command()
+def verify(
+    *,
+    config: FileOption = USUAL,
+    anchor: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A signed head that was put aside earlier.", show_default=False),
+    ] = None,
+) -> None:
+    """Walks the whole log and says whether anything was changed, added or cut off. Exit code 0: nothing was."""
+    from tillbridge.cli.portal_running import verify_file  # noqa: PLC0415  # only when it runs: --help answers at once
+
+    raise typer.Exit(verify_file(config, anchor))
+
+
+@audit.command()
+def anchor(*, config: FileOption = USUAL) -> None:
+    """Prints the end of the log, signed. Put it aside where nobody reaches who reaches the portal."""
+    from tillbridge.cli.portal_running import anchor_from_file  # noqa: PLC0415  # only when it runs
+
+    anchor_from_file(config)

@@ -1,0 +1,228 @@
+"""A portal in the middle of its life: shops that are connected, that wait, that were never connected, and their people.
+
+Everything is done as people and tills do it: by the forms of the pages, and by a connector that is paired over HTTP.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import select, update
+
+from tests.browser.portal.open_portal import JOB_SECONDS, OWNER, OpenPortal
+from tests.lines import PATIENCE
+from tests.portal.browser import Browser as Asker
+from tillbridge.connector.portal.desk import PortalDesk
+from tillbridge.connector.portal.desk import open_portal as open_desk
+from tillbridge.connector.portal.settings import PortalSettings
+from tillbridge.connector.portal.states import LinkState, Standing
+from tillbridge.portal.links.tables import link
+from tillbridge.portal.locations.tables import location, tenant
+from tillbridge.runtime.effects import Runtime
+
+OFFICE: Final = "Backstube Lindenhof"
+MARKET: Final = "Filiale Marktplatz"
+STATION: Final = "Filiale Bahnhof"
+HARBOUR: Final = "Filiale Hafen"
+FRANCHISE: Final = "Brotzeit Keller"
+CAFE: Final = "Café Winter"
+
+LISTINGS: Final = {
+    "person": "/people",
+    "group": "/people/groups",
+    "customer": "/customers",
+    "window": "/maintenance",
+    "entry": "/audit",
+}
+
+_DIGIT: Final = re.compile(r'<span aria-hidden="true">(\d)</span>')
+_SENT: Final = "Kundennummer;Name;E-Mail;Saldo;Punkte\n2000001;Jörg Müller;j@shop.example;1.234,50;12\n12;Eva;;-3,00;\n"
+
+
+def ok(status: int) -> None:
+    assert status in {200, 303}, status
+
+
+async def numbers(portal: OpenPortal) -> dict[str, tuple[str, str]]:
+    """Id and number of every location, by its name."""
+    async with portal.house.database.reading() as connection:
+        rows = await connection.execute(select(location.c.name, location.c.id, location.c.number))
+        return {name: (found, number) for name, found, number in rows}
+
+
+async def pin_of(asker: Asker, location_id: str, **form: str) -> str:
+    """Makes a PIN on its page and reads the digits."""
+    page = f"/interfaces/{location_id}"
+    reply = await asker.post(f"{page}/pin", page=page, **form)
+    digits = "".join(_DIGIT.findall(reply.text))
+    assert digits, (reply.status, reply.headers)
+    return digits
+
+
+@asynccontextmanager
+async def till(portal: OpenPortal, folder: Path, number: str) -> AsyncIterator[PortalDesk]:
+    """The portal's part of a connector in this shop."""
+    folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240  # the test has nothing else to do
+    given = PortalSettings(address=portal.url, location_number=number)
+    async with open_desk(given, folder, Runtime(), "1.4.0") as desk, asyncio.TaskGroup() as group:
+        running = group.create_task(desk.run())
+        await asyncio.sleep(0)
+        yield desk
+        running.cancel()
+
+
+async def until(desk: PortalDesk, true: Callable[[Standing], bool]) -> Standing:
+    """The first standing of which this is true."""
+    connection = await desk.connection()
+    async with asyncio.timeout(PATIENCE):
+        while not true(standing := desk.standing()):
+            await connection.board.change()
+    return standing
+
+
+async def paired(desk: PortalDesk, pin: str) -> None:
+    """Types the PIN at the till, which is connected afterwards."""
+    assert await desk.start_pairing(pin)
+    await until(desk, lambda now: now.state is LinkState.ACTIVE)
+
+
+async def ask_first(portal: OpenPortal, *, wanted: bool) -> None:
+    """Whether somebody of the bakery confirms every pairing from now on."""
+    async with portal.house.database.writing() as connection:
+        await connection.execute(
+            update(tenant).where(tenant.c.name == "Bäckerei Sommer").values(confirm_pairing=wanted)
+        )
+
+
+async def uploaded(asker: Asker, page: str, content: str = _SENT) -> str:
+    """Sends a file of customers; returns the page on which its columns are named."""
+    found = re.search(r'name="token" value="([^"]+)"', (await asker.get(page)).text)
+    assert found is not None
+    body = (
+        f'--b\r\nContent-Disposition: form-data; name="token"\r\n\r\n{found[1]}\r\n'
+        '--b\r\nContent-Disposition: form-data; name="file"; filename="kunden.csv"\r\n\r\n'
+        f"{content}\r\n--b--\r\n"
+    )
+    headers = {"content-type": "multipart/form-data; boundary=b", "origin": "http://127.0.0.1:8480"}
+    reply = await asker.ask("POST", page.replace("/import/", "/upload/"), body.encode(), headers)
+    ok(reply.status)
+    return reply.location
+
+
+async def settled(asker: Asker, base: str) -> None:
+    """Waits until the portal has worked off what was asked of a customer base: its page then stops renewing itself."""
+    async with asyncio.timeout(PATIENCE):
+        while 'http-equiv="refresh"' in (await asker.get(base)).text:
+            await asyncio.sleep(0.05)
+
+
+async def converted(asker: Asker, location_id: str) -> None:
+    """From a file to a base of version 2."""
+    base = f"/customers/bases/{location_id}"
+    mapping = await uploaded(asker, f"/customers/import/{location_id}/v1")
+    columns = {"number": "0", "name": "1", "email": "2", "balance": "3", "points": "4"}
+    choice = {f"column-{name}": at for name, at in columns.items()} | {"decimal": ","}
+    ok((await asker.post(f"{mapping}/apply", page=mapping, declared="1.231,50", **choice)).status)
+    await dry_run(asker, location_id)
+    ok((await asker.post(f"{base}/accept", page=base, accepted="yes")).status)
+    found = re.search(r"/customers/reports/([0-9a-f]{32})\.json", (await asker.get(base)).text)
+    assert found is not None
+    ok((await asker.post(f"{base}/convert", page=base, dry_run=found[1])).status)
+    await settled(asker, base)
+
+
+async def dry_run(asker: Asker, location_id: str) -> None:
+    """Tries the conversion out, without converting."""
+    base = f"/customers/bases/{location_id}"
+    ok((await asker.post(f"{base}/dry-run", page=base, **{"remedy-renumber": "yes"})).status)
+    await settled(asker, base)
+
+
+async def link_of(portal: OpenPortal, location_id: str) -> str:
+    """The id of a shop's link."""
+    async with portal.house.database.reading() as connection:
+        found = await connection.execute(select(link.c.id).where(link.c.location_id == location_id))
+        return str(found.scalars().first())
+
+
+async def people_at_work(owner: Asker, places: dict[str, tuple[str, str]]) -> None:
+    """An invitation, open support access, and an offer of a location."""
+    groups = re.findall(r'<option value="([0-9a-f]{32})"', (await owner.get("/people/invite")).text)
+    invited = {"email": "neu@bakery.example", "name": "Nele Neu", "language": "de", "group": groups[0]}
+    ok((await owner.post("/people/invite", page="/people/invite", scope="tenant", **invited)).status)
+    wish = {"scope": "tenant", "hours": "4", "reason": "Die Kasse im Hafen findet das Portal nicht"}
+    ok((await owner.post("/people/support", page="/people/support", **wish)).status)
+    move = f"/locations/{places[MARKET][0]}/move"
+    ok((await owner.post(move, page=move, head_office=places[CAFE][1])).status)
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """Where to look: `at` has the id of each location by its name, `paths` the pages of what was made meanwhile."""
+
+    at: dict[str, str]
+    paths: dict[str, str]
+
+
+@contextmanager
+def life_in(portal: OpenPortal, folder: Path) -> Iterator[Life]:
+    """A demonstration in which people have worked for a while; its tills run for as long as the block lasts."""
+    begun: Future[Life] = Future()
+    leave = asyncio.Event()
+    living = asyncio.run_coroutine_threadsafe(_live(portal, folder, begun, leave), portal.loop)
+    # What goes wrong before it has begun is told at once, and not by a silence.
+    living.add_done_callback(lambda over: None if begun.done() else begun.set_exception(over.exception() or EOFError()))
+    try:
+        yield begun.result(3 * JOB_SECONDS)
+    finally:
+        portal.loop.call_soon_threadsafe(leave.set)
+        living.result(JOB_SECONDS)
+
+
+async def _live(portal: OpenPortal, folder: Path, begun: Future[Life], leave: asyncio.Event) -> None:
+    places, owner = await numbers(portal), await portal.asker(OWNER)
+    at = {name: place for name, (place, _) in places.items()}
+    async with till(portal, folder / "office", places[OFFICE][1]) as office:
+        await paired(office, await pin_of(owner, at[OFFICE]))
+        await ask_first(portal, wanted=True)
+        async with till(portal, folder / "harbour", places[HARBOUR][1]) as harbour:
+            await harbour.start_pairing(await pin_of(owner, at[HARBOUR]))
+            await until(harbour, lambda now: now.exchange is not None and now.exchange.fingerprint is not None)
+            await ask_first(portal, wanted=False)
+            await pin_of(owner, at[FRANCHISE])
+            await people_at_work(owner, places)
+            await dry_run(owner, at[STATION])
+            await converted(owner, at[MARKET])
+            paths = {
+                "link": f"/interfaces/links/{await link_of(portal, at[OFFICE])}",
+                "command": await payment(owner, at[OFFICE]),
+                "mapping": await uploaded(owner, f"/customers/import/{at[STATION]}/v1"),
+            }
+            for name, listing in LISTINGS.items():
+                paths[name] = await first_of(owner, listing)
+            begun.set_result(Life(at, paths))
+            await leave.wait()
+
+
+async def first_of(asker: Asker, listing: str) -> str:
+    """The page to which the last line of this list leads."""
+    kind = {"/customers": "/customers/one", "/maintenance": "/maintenance/windows"}.get(listing, listing)
+    found: list[str] = re.findall(rf'href="({kind}/[0-9a-f]{{32}})"', (await asker.get(listing)).text)
+    return found[-1]
+
+
+async def payment(asker: Asker, location_id: str) -> str:
+    """Asks the connector for a payment; returns the page that says what became of it."""
+    page = f"/connectors/{location_id}"
+    form = (await asker.get(page)).text
+    hidden = dict(
+        re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form[form.index(f"{page}/payment") :])
+    )
+    reply = await asker.post(f"{page}/payment", **(hidden | {"amount": "12,50", "order": "A-17"}))
+    ok(reply.status)
+    return reply.location
