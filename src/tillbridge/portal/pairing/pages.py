@@ -130,7 +130,7 @@ class InterfacesPages:
         require_operator(visit.person)
         async with self.site.house.database.reading() as connection:
             guard = await self.guarding.read(connection)
-        words = self.site.words(request, visit.person)
+        words = self.site.words(request, visit.person, "UTC")
         return await self.site.page(
             request,
             "interfaces/guard.html",

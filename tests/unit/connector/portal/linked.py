@@ -1,4 +1,4 @@
-"""A portal of a few lines on a real port that says what a test wants, and a paired connector that keeps a line to it."""
+"""A few lines of a portal on a real port that say what a test wants, and a paired connector that keeps a line to it."""
 
 import asyncio
 import json
