@@ -173,7 +173,7 @@ def test_the_amount_stands_in_the_form_as_the_reader_writes_it(tmp_path: Path, l
 def test_control_characters_of_a_person_do_not_reach_the_journal(tmp_path: Path) -> None:
     async def scene(counter: Counter) -> None:
         doubt = (await pay(counter, IN_DOUBT)).json["id"]
-        await settle(await counter.person(), doubt, by="Ada\x1b[2J", reason="slip 17\r\nseen\x00 twice")
+        await settle(await counter.person(), doubt, by="Ada\x1b[2J", reason="slip 17\r\nseen\x01 twice")
         told = counter.engine.events(doubt)[-1].detail
         assert (told["by"], told["reason"]) == ("Ada [2J", "slip 17 seen twice")
 
@@ -183,7 +183,7 @@ def test_control_characters_of_a_person_do_not_reach_the_journal(tmp_path: Path)
 def test_a_reason_of_control_characters_alone_is_no_reason(tmp_path: Path) -> None:
     async def scene(counter: Counter) -> None:
         doubt = (await pay(counter, IN_DOUBT)).json["id"]
-        page = await settle(await counter.person(), doubt, reason="\x00\n\x07")
+        page = await settle(await counter.person(), doubt, reason="\x01\n\x07")
         assert (page.status, counter.engine.in_doubt()[0].id) == (422, doubt)
 
     at_counter(tmp_path, scene)

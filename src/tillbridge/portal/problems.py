@@ -38,7 +38,7 @@ def api_handlers(runtime: Runtime) -> dict[int | type[Exception], Handler]:
     async def refuse(request: Request, error: Exception) -> Response:
         known = as_bridge_error(error)
         if known is None:
-            return problem_response(request, BridgeError(Code.INTERNAL), fault(runtime, request, error))
+            return problem_response(request, BridgeError(Code.PORTAL_FAULT), fault(runtime, request, error))
         return allowing(problem_response(request, known), error)
 
     return dict.fromkeys((BridgeError, RequestValidationError, HTTPException, Exception), refuse)
@@ -51,7 +51,7 @@ def page_handlers(site: Site) -> dict[int | type[Exception], Handler]:
         known, trace = as_bridge_error(error), None
         if known is None:
             trace = fault(site.house.runtime, request, error)
-            known = BridgeError(Code.INTERNAL)
+            known = BridgeError(Code.PORTAL_FAULT)
         if "text/html" not in request.headers.get("accept", ""):
             return allowing(problem_response(request, known, trace), error)
         if known.code in _ELSEWHERE:

@@ -55,6 +55,8 @@ link: Final = Table(
     Index("uq_link_in_use", "location_id", unique=True, sqlite_where=_IN_USE, postgresql_where=_IN_USE),
     Index("uq_link_waiting", "location_id", unique=True, sqlite_where=_WAITING, postgresql_where=_WAITING),
     Index("ix_link_waiting_since", "created_at", sqlite_where=_WAITING, postgresql_where=_WAITING),
+    # Each process looks every second which links may be used no more.
+    Index("ix_link_state_since", "state_since"),
 )
 
 link_credential: Final = Table(

@@ -75,6 +75,7 @@ def _links() -> None:
         "uq_link_waiting", "link", ["location_id"], unique=True, sqlite_where=_WAITING, postgresql_where=_WAITING
     )
     op.create_index("ix_link_waiting_since", "link", ["created_at"], sqlite_where=_WAITING, postgresql_where=_WAITING)
+    op.create_index("ix_link_state_since", "link", ["state_since"])
 
 
 def _credentials() -> None:
