@@ -30,6 +30,7 @@ _IN_PROCESS: Final = (
     "test_api_webhooks",
     "test_console_",
     "test_every_route",
+    "test_portal_",
     "test_raw_",
     "test_terminal_addresses",
 )
@@ -53,6 +54,9 @@ class _RealOnOneWorker(LoadScopeScheduling):  # type: ignore[misc]  # it has no 
 
     def _split_scope(self, nodeid: str) -> str:
         path = Path(nodeid.partition("::")[0])
+        if path.parts[1:3] == ("browser", "portal"):
+            # A portal and a browser of their own, started once: the other worker may have them.
+            return "portal's browser"
         in_process = path.parts[1] == "integration" and path.name.startswith(_IN_PROCESS)
         return "real" if path.parts[1] in _REAL and not in_process else nodeid
 

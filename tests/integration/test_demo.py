@@ -18,8 +18,8 @@ import pytest
 
 from tests.support.shop import START_SECONDS, TILLBRIDGE, Program
 from tillbridge.demo.plan import LOGIN, PASSWORD, Plan
-from tillbridge.portal.demo_plan import OWNER
-from tillbridge.portal.demo_plan import PASSWORD as PORTAL_PASSWORD
+from tillbridge.portal.demo_access import OWNER
+from tillbridge.portal.demo_access import PASSWORD as PORTAL_PASSWORD
 from tillbridge.runtime.data_folder import owned
 
 OFFSET: Final = 3_000

@@ -5,6 +5,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from pathlib import Path
 import psycopg
 
 _ROLE = "tillbridge"
+STARTS = 10
+START_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,16 @@ class Cluster:
         subprocess.run(command, check=True, capture_output=True, timeout=60, user=_unprivileged())
 
     def start(self) -> None:
-        self.control("start", "-l", str(self.folder / "log"))
+        for left in reversed(range(STARTS)):
+            try:
+                self.control("start", "-l", str(self.folder / "log"))
+            except subprocess.CalledProcessError as error:
+                # Processes of a server that was killed hold its shared memory until the system has cleared them away.
+                if not left:
+                    raise AssertionError((self.folder / "log").read_text()) from error
+                time.sleep(START_SECONDS)  # noqa: TID251  # the system tells nobody when it has
+            else:
+                return
 
     def kill(self) -> None:
         """Ends every process of it at once, as a power cut would."""

@@ -23,6 +23,7 @@ def serve(
     until_stdin_ends: Annotated[
         bool, typer.Option("--until-stdin-ends", hidden=True, help="Also stop when standard input ends.")
     ] = False,
+    demo: Annotated[bool, typer.Option("--demo", hidden=True, help="Migrate and fill an empty portal first.")] = False,
 ) -> None:
     """Serves the portal until it is told to stop: Ctrl-C or SIGTERM.
 
@@ -30,7 +31,7 @@ def serve(
     """
     from tillbridge.cli.portal_running import serve_file  # noqa: PLC0415  # only when it runs: --help answers at once
 
-    serve_file(config, until_stdin_ends=until_stdin_ends)
+    serve_file(config, until_stdin_ends=until_stdin_ends, demo=demo)
 
 
 @app.command()

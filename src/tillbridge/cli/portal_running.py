@@ -14,7 +14,7 @@ from tillbridge.portal.accounts.service import create_admin
 from tillbridge.portal.app import open_house, portal_app, serve_portal
 from tillbridge.portal.audit.verifying import export_anchor, verify
 from tillbridge.portal.demo_data import demo_code as code_now
-from tillbridge.portal.demo_data import demo_data
+from tillbridge.portal.demo_data import demo_data, is_filled
 from tillbridge.portal.features import assemble
 from tillbridge.portal.house import House
 from tillbridge.portal.settings import LOOPBACK, PortalSettings, load_settings
@@ -31,12 +31,14 @@ READY: Final = "ready: "
 """What the line begins with that says that it answers; programs that start a portal wait for it."""
 
 
-def serve_file(config: Path, *, until_stdin_ends: bool) -> None:
+def serve_file(config: Path, *, until_stdin_ends: bool, demo: bool = False) -> None:
     """Serves until it is asked to stop."""
     settings = load_settings(config)
     make(settings.data)
     set_up_logging(level=settings.log_level, folder=settings.data, console=sys.stderr, readable=True)
-    run(_serve(settings, until_stdin_ends=until_stdin_ends))
+    if demo:
+        migrate(settings)
+    run(_serve(settings, until_stdin_ends=until_stdin_ends, demo=demo))
 
 
 def migrate_file(config: Path) -> None:
@@ -58,7 +60,7 @@ def _in_house(config: Path, act: Callable[[House], Awaitable[T]]) -> T:
     return run(inside())
 
 
-async def _serve(settings: PortalSettings, *, until_stdin_ends: bool) -> None:
+async def _serve(settings: PortalSettings, *, until_stdin_ends: bool, demo: bool) -> None:
     stop = asyncio.Event()
 
     def ready(address: BoundAddress) -> None:
@@ -66,6 +68,8 @@ async def _serve(settings: PortalSettings, *, until_stdin_ends: bool) -> None:
         sys.stdout.flush()
 
     async with open_house(settings, Runtime()) as house:
+        if demo and not await is_filled(house):
+            await demo_data(house)
         doorkeeper, features = assemble(house)
         app = portal_app(house, doorkeeper, features)
         with on_interrupt(stop.set):

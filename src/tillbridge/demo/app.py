@@ -9,9 +9,8 @@ from rich.console import Console
 
 from tillbridge.connector.settings import LOCAL
 from tillbridge.demo.check import take_one_on_each
-from tillbridge.demo.child import Child, running
+from tillbridge.demo.child import Child, Program, running
 from tillbridge.demo.plan import HIGHEST_PORT, Plan
-from tillbridge.demo.portal import fill_portal
 from tillbridge.demo.terminals import virtual_terminals
 from tillbridge.demo.words import after_the_end, results_table, tries, what_runs_where
 from tillbridge.domain.errors import BridgeError, Code
@@ -42,25 +41,26 @@ async def run_demo(plan: Plan, command: str, console: Console) -> bool:
 async def run_check(plan: Plan, console: Console) -> bool:
     """Takes one payment on each wire and prints the results. Returns whether all of them are right."""
     runtime = Runtime()
-    async with _shop(plan, runtime) as (terminals, _):
+    async with _shop(plan, runtime, portal=False) as (terminals, _):
         results = await take_one_on_each(plan, terminals, runtime)
     console.print(results_table(results))
     return all(result.agrees for result in results)
 
 
 @asynccontextmanager
-async def _shop(plan: Plan, runtime: Runtime) -> AsyncIterator[tuple[Mapping[str, VirtualTerminal], Child]]:
-    """Everything, ready. Nothing of it is left when the block is."""
+async def _shop(
+    plan: Plan, runtime: Runtime, *, portal: bool = True
+) -> AsyncIterator[tuple[Mapping[str, VirtualTerminal], Child]]:
+    """Everything, ready, with the connector. Nothing of it is left when the block is."""
     await _find_taken_port(plan)
     async with virtual_terminals(plan, runtime) as terminals:
         # Only now: another demo that has this folder has its ledgers, and keeps its files.
         plan.write_files()
-        await fill_portal(plan)
-        async with (
-            running("portal", "serve", plan.portal_settings),
-            running("connector", "run", plan.settings) as child,
-        ):
-            yield terminals, child
+        programs = [Program("connector", ("run",), plan.settings)]
+        if portal:
+            programs.append(Program("portal", ("serve", "--demo"), plan.portal_settings))
+        async with running(programs) as children:
+            yield terminals, children[0]
 
 
 class _Stop:

@@ -4,8 +4,9 @@ import asyncio
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -79,22 +80,52 @@ class Child:
             self._process.kill()
 
 
+@dataclass(frozen=True, slots=True)
+class Program:
+    """`tillbridge NAME VERB...` with a settings file."""
+
+    name: str
+    verb: tuple[str, ...]
+    settings: Path
+
+
 @asynccontextmanager
-async def running(name: str, verb: str, settings: Path) -> AsyncIterator[Child]:
-    """`tillbridge NAME VERB` with this settings file, ready. It is stopped when the block is left."""
+async def running(programs: Sequence[Program]) -> AsyncIterator[Sequence[Child]]:
+    """All of them, started at once and ready. They are stopped when the block is left."""
+    children: list[Child] = []
+    try:
+        for program in programs:
+            children.append(await _start(program))  # noqa: PERF401  # those that run are stopped if another fails to
+        await _each(child.wait_until_ready() for child in children)
+        yield children
+    finally:
+        await _each(child.stop() for child in children)
+
+
+async def _start(program: Program) -> Child:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tillbridge", name, verb, "--until-stdin-ends"),
-        *("--config", str(settings)),
+        *(sys.executable, "-m", "tillbridge", program.name, *program.verb, "--until-stdin-ends"),
+        *("--config", str(program.settings)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         **_apart(),
     )
-    child = Child(name, process)
+    return Child(program.name, process)
+
+
+async def _each(jobs: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """All of them at once; the first error of theirs as it is."""
     try:
-        await child.wait_until_ready()
-        yield child
-    finally:
-        await child.stop()
+        async with asyncio.TaskGroup() as group:
+            for job in jobs:
+                group.create_task(job)
+    except* BridgeError as errors:
+        raise _first(errors) from None
+
+
+def _first(errors: BaseExceptionGroup[BridgeError]) -> BridgeError:
+    found = errors.exceptions[0]
+    return _first(found) if isinstance(found, BaseExceptionGroup) else found
 
 
 def _apart() -> dict[str, Any]:

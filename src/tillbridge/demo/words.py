@@ -8,8 +8,8 @@ from rich.text import Text
 
 from tillbridge.demo.check import MINOR, Result
 from tillbridge.demo.plan import LOGIN, MYPOS, PASSWORD, PTYS, TOUCH, V2, V3, Plan
-from tillbridge.portal.demo_plan import OWNER
-from tillbridge.portal.demo_plan import PASSWORD as PORTAL_PASSWORD
+from tillbridge.portal.demo_access import OWNER
+from tillbridge.portal.demo_access import PASSWORD as PORTAL_PASSWORD
 
 
 def quoted(path: object) -> str:

@@ -24,6 +24,7 @@ from tillbridge.portal.accounts.totp import code_at, seal_secret
 from tillbridge.portal.audit.log import PORTAL, Entry
 from tillbridge.portal.customers.model import OldCustomer
 from tillbridge.portal.customers.old_store import ensure_base, replace_rows, switch
+from tillbridge.portal.demo_access import PASSWORD
 from tillbridge.portal.demo_plan import (
     BAKERY,
     BAKERY_SHOPS,
@@ -33,7 +34,6 @@ from tillbridge.portal.demo_plan import (
     GENERATOR,
     OLD_CUSTOMERS,
     OPERATOR,
-    PASSWORD,
     PEOPLE,
     DemoEvent,
     PlannedPerson,

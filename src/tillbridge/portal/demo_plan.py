@@ -6,6 +6,7 @@ from typing import Final
 
 from tillbridge.domain.location_number import LocationNumber
 from tillbridge.portal.accounts.stock_groups import Stock
+from tillbridge.portal.demo_access import OWNER
 from tillbridge.portal.licences.model import Product
 from tillbridge.portal.locations.model import Address, CustomerBase, Draft
 from tillbridge.portal.rights import Area
@@ -13,7 +14,6 @@ from tillbridge.portal.rights import Area
 DEMO_NUMBER: Final = LocationNumber.of(1_004_711)
 """The bakery's head office: the demonstration's connector is set to this number, and is not paired yet."""
 
-PASSWORD: Final = "warme-semmeln-am-morgen"  # noqa: S105  # known to everybody, which is why only an empty portal is filled
 
 BAKERY: Final = "Bäckerei Sommer"
 CAFE: Final = "Café Winter"
@@ -76,8 +76,6 @@ BAKERY_SHOPS: Final = (
 """The head office first. Each state of the customer base is there."""
 
 CAFE_SHOP: Final = PlannedShop("cafe", _draft("Café Winter", "Schlossgasse 9", "01067", "Dresden"))
-
-OWNER: Final = "owner@bakery.example"
 
 PEOPLE: Final = (
     PlannedPerson(BAKERY, OWNER, "Greta Sommer", Stock.OWNER, "Owner, Bäckerei Sommer", generator=True),

@@ -13,8 +13,9 @@ from tillbridge.portal.accounts.reaches import load_reaches
 from tillbridge.portal.accounts.stock_groups import Stock
 from tillbridge.portal.accounts.totp import open_secret, step_of
 from tillbridge.portal.customers.tables import customer_v1
+from tillbridge.portal.demo_access import PASSWORD
 from tillbridge.portal.demo_data import demo_code, demo_data, is_filled
-from tillbridge.portal.demo_plan import BAKERY_SHOPS, DEMO_NUMBER, OPERATOR, PASSWORD, PEOPLE
+from tillbridge.portal.demo_plan import BAKERY_SHOPS, DEMO_NUMBER, OPERATOR, PEOPLE
 from tillbridge.portal.house import House
 from tillbridge.portal.licences.model import Product
 from tillbridge.portal.licences.store import licensed

@@ -17,8 +17,8 @@ from tests.portal.security.town import COOKIE, OWNER, Town, opened
 from tillbridge.portal.accounts.store import TRIES_IN_A_ROW
 from tillbridge.portal.accounts.tables import person
 from tillbridge.portal.audit.tables import audit_entry
+from tillbridge.portal.demo_access import PASSWORD
 from tillbridge.portal.demo_data import demo_code
-from tillbridge.portal.demo_plan import PASSWORD
 from tillbridge.portal.settings import PortalSettings
 
 AUDITOR: Final = "auditor@bakery.example"

@@ -25,8 +25,9 @@ from tillbridge.link.pairing import connector_side
 from tillbridge.link.pairing.connector_side import KeptExchange
 from tillbridge.link.pairing.words import ConnectorDescription, FinishReply, Grant, StartReply
 from tillbridge.portal.app import open_house, portal_app, serve_portal
+from tillbridge.portal.demo_access import OWNER, PASSWORD
 from tillbridge.portal.demo_data import demo_code
-from tillbridge.portal.demo_plan import DEMO_NUMBER, OWNER, PASSWORD
+from tillbridge.portal.demo_plan import DEMO_NUMBER
 from tillbridge.portal.features import assemble
 from tillbridge.portal.house import House
 from tillbridge.portal.links.tables import link

@@ -10,6 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import tillbridge
+import tillbridge.connector
+import tillbridge.runtime.settings
 from tests.support.shop import free_port
 from tillbridge.cli.exits import Exit
 from tillbridge.cli.main import app
@@ -179,6 +181,9 @@ def test_a_fault_of_our_own_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    # What is imported anew below would stay behind as an attribute of these packages, apart from `sys.modules`.
+    monkeypatch.setattr(tillbridge, "connector", tillbridge.connector)
+    monkeypatch.setattr(tillbridge.runtime, "settings", tillbridge.runtime.settings)
     monkeypatch.setitem(sys.modules, "yaml", None)
     monkeypatch.delitem(sys.modules, "tillbridge.cli.looking", raising=False)
     for name in [
