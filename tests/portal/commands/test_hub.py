@@ -231,6 +231,7 @@ async def test_a_report_that_could_not_be_written_waits(
         assert (await Links(house).link(connection, holder.link_id)).connector.version == "2.0.0"
 
 
+@pytest.mark.parametrize("dialect", [Dialect.POSTGRESQL])  # SQLite notifies nobody: there the poll has to do
 async def test_postgresql_wakes_the_other_replica_without_the_poll(
     house: House,
     other_house: House,
@@ -238,8 +239,6 @@ async def test_postgresql_wakes_the_other_replica_without_the_poll(
     holder: Holder,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if house.database.dialect is Dialect.SQLITE:
-        pytest.skip("SQLite notifies nobody: the poll has to do")
     monkeypatch.setattr("tillbridge.portal.commands.hub.POLL_SECONDS", 3600)
     other = Hub(other_house)
     line = await entered(other, other_house, holder)

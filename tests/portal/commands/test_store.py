@@ -175,9 +175,8 @@ async def test_it_is_known_since_when_a_configuration_is_in_force(
     assert since == [since[0], since[0], since[0] + timedelta(seconds=120)]
 
 
+@pytest.mark.parametrize("dialect", [Dialect.SQLITE])  # PostgreSQL chooses its way by the number of rows
 async def test_looking_for_open_commands_reads_the_open_ones_only(house: House, holder: Holder) -> None:
-    if house.database.dialect is not Dialect.SQLITE:
-        pytest.skip("PostgreSQL chooses by the number of rows")
     now = house.runtime.clock.now()
     asked: list[tuple[str, Any]] = []
     async with house.database.writing() as connection:
