@@ -25,6 +25,24 @@ def upgrade() -> None:
 
 
 def _people() -> None:
+    _make_person()
+    _make_session()
+
+
+def _factors() -> None:
+    _make_factor()
+    _make_spent_challenge()
+    _make_recovery_code()
+    _make_password_link()
+
+
+def downgrade() -> None:
+    """Takes them away again."""
+    for table in ("attempt", "password_link", "recovery_code", "spent_challenge", "factor", "session", "person"):
+        op.drop_table(table)
+
+
+def _make_person() -> None:
     op.create_table(
         "person",
         sa.Column("id", sa.String(32), nullable=False),
@@ -45,6 +63,9 @@ def _people() -> None:
         sa.CheckConstraint("state in ('invited', 'active', 'disabled')", name="ck_person_state"),
     )
     op.create_index("ix_person_tenant_id", "person", ["tenant_id"])
+
+
+def _make_session() -> None:
     op.create_table(
         "session",
         sa.Column("id", sa.String(64), nullable=False),
@@ -68,7 +89,7 @@ def _people() -> None:
     op.create_index("ix_session_ends_at", "session", ["ends_at"])
 
 
-def _factors() -> None:
+def _make_factor() -> None:
     op.create_table(
         "factor",
         sa.Column("id", sa.String(32), nullable=False),
@@ -90,6 +111,9 @@ def _factors() -> None:
         sa.CheckConstraint("kind in ('totp', 'passkey')", name="ck_factor_kind"),
     )
     op.create_index("ix_factor_person_id", "factor", ["person_id"])
+
+
+def _make_spent_challenge() -> None:
     op.create_table(
         "spent_challenge",
         sa.Column("id", sa.String(64), nullable=False),
@@ -97,6 +121,9 @@ def _factors() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_spent_challenge"),
     )
     op.create_index("ix_spent_challenge_ends_at", "spent_challenge", ["ends_at"])
+
+
+def _make_recovery_code() -> None:
     op.create_table(
         "recovery_code",
         sa.Column("id", sa.String(32), nullable=False),
@@ -107,6 +134,9 @@ def _factors() -> None:
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name="fk_recovery_code_person_id"),
     )
     op.create_index("ix_recovery_code_person_id", "recovery_code", ["person_id"])
+
+
+def _make_password_link() -> None:
     op.create_table(
         "password_link",
         sa.Column("id", sa.String(64), nullable=False),
@@ -118,9 +148,3 @@ def _factors() -> None:
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name="fk_password_link_person_id"),
     )
     op.create_index("ix_password_link_person_id", "password_link", ["person_id"])
-
-
-def downgrade() -> None:
-    """Takes them away again."""
-    for table in ("attempt", "password_link", "recovery_code", "spent_challenge", "factor", "session", "person"):
-        op.drop_table(table)

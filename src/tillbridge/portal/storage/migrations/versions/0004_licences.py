@@ -65,6 +65,17 @@ def _locations() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_location_counter"),
     )
     op.bulk_insert(counter, [{"id": 1, "next_serial": FIRST_SERIAL}])
+    _make_location_ownership()
+    _make_location_move()
+
+
+def _only_one(name: str, table: str, where: str) -> None:
+    """A location has at most one row of this table for which that holds."""
+    condition = sa.text(where)
+    op.create_index(name, table, ["location_id"], unique=True, sqlite_where=condition, postgresql_where=condition)
+
+
+def _make_location_ownership() -> None:
     op.create_table(
         "location_ownership",
         sa.Column("id", sa.String(32), nullable=False),
@@ -85,6 +96,9 @@ def _locations() -> None:
         "insert into location_ownership (id, location_id, tenant_id, client_number, since)"
         " select id, id, tenant_id, client_number, created_at from location"
     )
+
+
+def _make_location_move() -> None:
     op.create_table(
         "location_move",
         sa.Column("id", sa.String(32), nullable=False),
@@ -105,9 +119,3 @@ def _locations() -> None:
     for column in ("location_id", "from_tenant_id", "to_tenant_id"):
         op.create_index(f"ix_location_move_{column}", "location_move", [column])
     _only_one("uq_location_move_open", "location_move", "state = 'offered'")
-
-
-def _only_one(name: str, table: str, where: str) -> None:
-    """A location has at most one row of this table for which that holds."""
-    condition = sa.text(where)
-    op.create_index(name, table, ["location_id"], unique=True, sqlite_where=condition, postgresql_where=condition)

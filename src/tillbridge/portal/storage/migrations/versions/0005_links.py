@@ -35,47 +35,7 @@ def downgrade() -> None:
 
 
 def _links() -> None:
-    op.create_table(
-        "link",
-        sa.Column("id", sa.String(32), nullable=False),
-        sa.Column("location_id", sa.String(32), nullable=False),
-        sa.Column("tenant_id", sa.String(32), nullable=False),
-        sa.Column("state", sa.String(24), nullable=False),
-        sa.Column("state_since", Instant(), nullable=False),
-        sa.Column("reason", sa.String(500), nullable=False, server_default=""),
-        sa.Column("conversion_due", sa.Boolean(), nullable=False),
-        sa.Column("connector_id", sa.String(32), nullable=False),
-        sa.Column("connector_name", sa.String(200), nullable=False),
-        sa.Column("connector_version", sa.String(64), nullable=False),
-        sa.Column("connector_os", sa.String(200), nullable=False),
-        sa.Column("created_at", Instant(), nullable=False),
-        sa.Column("first_contact_at", Instant(), nullable=True),
-        sa.Column("last_contact_at", Instant(), nullable=True),
-        sa.Column("ended_at", Instant(), nullable=True),
-        sa.Column("rotation_asked_at", Instant(), nullable=True),
-        sa.Column("counter", sa.BigInteger(), nullable=True),
-        sa.Column("counter_left", sa.BigInteger(), nullable=True),
-        sa.Column("counter_fell_at", Instant(), nullable=True),
-        sa.Column("clone_suspected_at", Instant(), nullable=True),
-        sa.Column("clock_skew_seconds", sa.BigInteger(), nullable=True),
-        sa.Column("unsent_count", sa.Integer(), nullable=False, server_default="0"),
-        sa.Column("oldest_unsent_seconds", sa.Integer(), nullable=True),
-        sa.Column("open_put_backs", sa.Integer(), nullable=False, server_default="0"),
-        sa.PrimaryKeyConstraint("id", name="pk_link"),
-        sa.ForeignKeyConstraint(["location_id"], ["location.id"], name="fk_link_location_id"),
-        sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name="fk_link_tenant_id"),
-        sa.CheckConstraint(_STATES, name="ck_link_state"),
-    )
-    op.create_index("ix_link_location_id", "link", ["location_id"])
-    op.create_index("ix_link_tenant_id", "link", ["tenant_id"])
-    op.create_index(
-        "uq_link_in_use", "link", ["location_id"], unique=True, sqlite_where=_IN_USE, postgresql_where=_IN_USE
-    )
-    op.create_index(
-        "uq_link_waiting", "link", ["location_id"], unique=True, sqlite_where=_WAITING, postgresql_where=_WAITING
-    )
-    op.create_index("ix_link_waiting_since", "link", ["created_at"], sqlite_where=_WAITING, postgresql_where=_WAITING)
-    op.create_index("ix_link_state_since", "link", ["state_since"])
+    _make_link()
 
 
 def _credentials() -> None:
@@ -154,3 +114,51 @@ def _used_once() -> None:
     )
     op.create_index("ix_session_key_link_id", "session_key", ["link_id"])
     op.create_index("ix_session_key_until", "session_key", ["until"])
+
+
+def _make_link() -> None:
+    op.create_table(
+        "link",
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("location_id", sa.String(32), nullable=False),
+        sa.Column("tenant_id", sa.String(32), nullable=False),
+        sa.Column("state", sa.String(24), nullable=False),
+        sa.Column("state_since", Instant(), nullable=False),
+        sa.Column("reason", sa.String(500), nullable=False, server_default=""),
+        sa.Column("conversion_due", sa.Boolean(), nullable=False),
+        sa.Column("connector_id", sa.String(32), nullable=False),
+        sa.Column("connector_name", sa.String(200), nullable=False),
+        sa.Column("connector_version", sa.String(64), nullable=False),
+        sa.Column("connector_os", sa.String(200), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("first_contact_at", Instant(), nullable=True),
+        sa.Column("last_contact_at", Instant(), nullable=True),
+        sa.Column("ended_at", Instant(), nullable=True),
+        sa.Column("rotation_asked_at", Instant(), nullable=True),
+        sa.Column("counter", sa.BigInteger(), nullable=True),
+        sa.Column("counter_left", sa.BigInteger(), nullable=True),
+        sa.Column("counter_fell_at", Instant(), nullable=True),
+        sa.Column("clone_suspected_at", Instant(), nullable=True),
+        sa.Column("clock_skew_seconds", sa.BigInteger(), nullable=True),
+        sa.Column("unsent_count", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("oldest_unsent_seconds", sa.Integer(), nullable=True),
+        sa.Column("open_put_backs", sa.Integer(), nullable=False, server_default="0"),
+        sa.PrimaryKeyConstraint("id", name="pk_link"),
+        sa.ForeignKeyConstraint(["location_id"], ["location.id"], name="fk_link_location_id"),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name="fk_link_tenant_id"),
+        sa.CheckConstraint(_STATES, name="ck_link_state"),
+    )
+    _make_link_indexes()
+
+
+def _make_link_indexes() -> None:
+    op.create_index("ix_link_location_id", "link", ["location_id"])
+    op.create_index("ix_link_tenant_id", "link", ["tenant_id"])
+    op.create_index(
+        "uq_link_in_use", "link", ["location_id"], unique=True, sqlite_where=_IN_USE, postgresql_where=_IN_USE
+    )
+    op.create_index(
+        "uq_link_waiting", "link", ["location_id"], unique=True, sqlite_where=_WAITING, postgresql_where=_WAITING
+    )
+    op.create_index("ix_link_waiting_since", "link", ["created_at"], sqlite_where=_WAITING, postgresql_where=_WAITING)
+    op.create_index("ix_link_state_since", "link", ["state_since"])

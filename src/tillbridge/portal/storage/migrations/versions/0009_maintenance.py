@@ -13,6 +13,18 @@ depends_on = None
 
 def upgrade() -> None:
     """Makes the tables."""
+    _make_maintenance_window()
+    _make_maintenance_mode()
+    _make_maintenance_feed()
+
+
+def downgrade() -> None:
+    """Takes them away again."""
+    for table in ("maintenance_feed", "maintenance_mode", "maintenance_window"):
+        op.drop_table(table)
+
+
+def _make_maintenance_window() -> None:
     op.create_table(
         "maintenance_window",
         sa.Column("id", sa.String(32), nullable=False),
@@ -37,6 +49,9 @@ def upgrade() -> None:
         sa.CheckConstraint("duration_seconds > 0", name="ck_maintenance_window_duration"),
     )
     op.create_index("ix_maintenance_window_tenant_id", "maintenance_window", ["tenant_id"])
+
+
+def _make_maintenance_mode() -> None:
     op.create_table(
         "maintenance_mode",
         sa.Column("id", sa.String(32), nullable=False),
@@ -66,6 +81,9 @@ def upgrade() -> None:
         sqlite_where=sa.text("ended_at is null"),
         postgresql_where=sa.text("ended_at is null"),
     )
+
+
+def _make_maintenance_feed() -> None:
     op.create_table(
         "maintenance_feed",
         sa.Column("id", sa.String(32), nullable=False),
@@ -74,9 +92,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_maintenance_feed"),
         sa.UniqueConstraint("tenant_id", name="uq_maintenance_feed_tenant_id"),
     )
-
-
-def downgrade() -> None:
-    """Takes them away again."""
-    for table in ("maintenance_feed", "maintenance_mode", "maintenance_window"):
-        op.drop_table(table)
