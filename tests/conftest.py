@@ -1,8 +1,7 @@
-"""What holds for every test: no unseeded chance, and one worker for whatever touches this computer's real things."""
+"""What holds for every test: no unseeded chance, and a file's tests one after another."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -13,28 +12,6 @@ from xdist.scheduler import LoadScopeScheduling
 # A slow shared computer is no reason to fail, so there is no deadline; pytest-timeout catches what hangs.
 settings.register_profile("repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("repeatable")
-
-_REAL: Final = frozenset({"acceptance", "browser", "integration"})
-"""Folders whose tests start processes, open ports and watch the time: beside each other they would disturb each other,
-so that one worker runs them all while another one does the rest."""
-
-_IN_PROCESS: Final = (
-    "test_api_keys",
-    "test_api_lists",
-    "test_api_metrics",
-    "test_api_operations",
-    "test_api_payments",
-    "test_api_receipts",
-    "test_api_refusals",
-    "test_api_resume",
-    "test_api_webhooks",
-    "test_console_",
-    "test_every_route",
-    "test_portal_",
-    "test_raw_",
-    "test_terminal_addresses",
-)
-"""Tests of those folders that stay in their own process, on ports that the system chooses: they may run anywhere."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,17 +26,24 @@ def _apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-class _RealOnOneWorker(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
-    """By folder and not by pytest-xdist's own marks: since pytest 9.2 those are set too late to be seen."""
+class _ByFile(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+    """A file's tests stay on one worker, one after another, so that what a file sets up is set up once.
+
+    By file and not by pytest-xdist's own marks: since pytest 9.2 those are set too late to be seen. Files are handed
+    out in the order of the folders, which has the long ones first: those that start processes and browsers.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        path = Path(nodeid.partition("::")[0])
-        if path.parts[1:3] == ("browser", "portal"):
-            # A portal and a browser of their own, started once: the other worker may have them.
-            return "portal's browser"
-        in_process = path.parts[1] == "integration" and path.name.startswith(_IN_PROCESS)
-        return "real" if path.parts[1] in _REAL and not in_process else nodeid
+        file, _, test = nodeid.partition("::")
+        match Path(file).parts[1:3]:
+            case ("browser", "portal"):
+                return "one portal and one browser, started once"
+            case ("matrix", _):
+                # The cells of a pair are played together, at the first of them.
+                return " / ".join(test.split(" / ")[:2])
+            case _:
+                return file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
-    return _RealOnOneWorker(config, log)
+    return _ByFile(config, log)

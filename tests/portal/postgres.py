@@ -41,12 +41,22 @@ class Cluster:
             try:
                 self.control("start", "-l", str(self.folder / "log"))
             except subprocess.CalledProcessError as error:
+                if self._answers():
+                    # pg_ctl looked while the server still recovered, took it for dead and left it running.
+                    return
                 # Processes of a server that was killed hold its shared memory until the system has cleared them away.
                 if not left:
                     raise AssertionError((self.folder / "log").read_text()) from error
                 time.sleep(START_SECONDS)  # noqa: TID251  # the system tells nobody when it has
             else:
                 return
+
+    def _answers(self) -> bool:
+        try:
+            self.run("select 1")
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def kill(self) -> None:
         """Ends every process of it at once, as a power cut would."""
