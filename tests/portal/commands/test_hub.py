@@ -287,3 +287,18 @@ async def test_an_answer_that_comes_for_another_location_changes_nothing(
     await hub.look()
     await desk.answered(neighbour, answer(made.id, CommandState.DONE, "approved"))
     assert await state_of(house, holder, made.id) is State.GIVEN
+
+
+async def test_of_many_that_come_at_once_one_stays(house: House, hub: Hub, holder: Holder) -> None:
+    """While they push each other out, the portal looks again and again: the last one is never sent away, too."""
+    lines = [TestLine(house.runtime.ids.new(), holder) for _ in range(20)]
+    async with asyncio.TaskGroup() as group:
+        for line in lines:
+            group.create_task(hub.enter(line))
+            group.create_task(hub.look())
+    await hub.look()
+    (stayed,) = hub.lines
+    assert [line.id for line in lines if line.bye is None] == [stayed.id]
+    async with house.database.reading() as connection:
+        newest = await store.newest_lines(connection, house.runtime.clock.now())
+    assert newest == {holder.location_id: stayed.id}

@@ -43,6 +43,9 @@ REPLACED: Final = Bye(code="replaced", text="A newer connection of this location
 ENTERING: Final = 4
 """Connections that use the database at once while they enter: after a restart thousands come, and pages go on."""
 
+TURNS: Final = 64
+"""Locks that locations share while their connections enter: enough that hardly two that come at once meet at one."""
+
 AGAIN_SECONDS: Final = 60
 """When a connector may come back whose link is paused."""
 
@@ -86,6 +89,7 @@ class Hub:
         self._reports: dict[str, Report] = {}
         self._wake = asyncio.Event()
         self._entering = asyncio.Semaphore(ENTERING)
+        self._turns = tuple(asyncio.Lock() for _ in range(TURNS))
         self._looked = self._asked_at = house.runtime.clock.now()
 
     def __len__(self) -> int:
@@ -106,11 +110,14 @@ class Hub:
         It gets commands from `ask_again` on: a connector must first say what it has of the older ones.
         """
         location_id = line.holder.location_id
-        async with self._entering, self._house.database.writing() as connection:
-            await store.enter_line(connection, location_id, line.id, self._house.runtime.clock.now())
-        older = self._lines.get(location_id)
-        self._lines[location_id] = line
-        self._ready.discard(location_id)
+        # One of a location after the other: else the last one here and the last one in the database could be two, and
+        # each would send the other away.
+        async with self._turns[hash(location_id) % TURNS]:
+            async with self._entering, self._house.database.writing() as connection:
+                await store.enter_line(connection, location_id, line.id, self._house.runtime.clock.now())
+            older = self._lines.get(location_id)
+            self._lines[location_id] = line
+            self._ready.discard(location_id)
         if older is not None:
             await older.close(REPLACED)
 
@@ -141,12 +148,14 @@ class Hub:
         """One look into the database; it writes only where there is something to write."""
         now = self._house.runtime.clock.now()
         since = self._looked - LOOK_BACK
+        # Those that were here before the look: of one that comes meanwhile, what is read may not know yet.
+        lines = self.lines
         async with self._house.database.reading() as connection:
             waiting = await store.waiting(connection)
             changed = await store.changed_links(connection, since, USABLE) if self._lines else {}
             newest = await store.newest_lines(connection, since) if self._lines else {}
         self._looked = now
-        await self._part_with(changed, newest)
+        await self._part_with(lines, changed, newest)
         await self._hand_out(waiting, now)
         if now - self._asked_at >= UNANSWERED_AFTER:
             self._asked_at = now
@@ -229,9 +238,11 @@ class Hub:
             self.leave(line)
             await line.close(Bye(code="slow", text="A message could not be delivered.", retry_after=1))
 
-    async def _part_with(self, changed: Mapping[str, LinkState], newest: Mapping[str, str]) -> None:
+    async def _part_with(
+        self, lines: Sequence[Line], changed: Mapping[str, LinkState], newest: Mapping[str, str]
+    ) -> None:
         async with asyncio.TaskGroup() as group:
-            for line in self.lines:
+            for line in lines:
                 state = changed.get(line.holder.link_id)
                 if state is not None:
                     self.leave(line)
