@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
 from tillbridge.cli.desks import Order
+from tillbridge.connector.api.asking import CALLER, request_of
 from tillbridge.connector.api.bodies import ResolveBody
-from tillbridge.connector.api.payments import CALLER, request_of
 from tillbridge.connector.api.resources import EventResource, PaymentResource
 from tillbridge.engine.engine import Engine
 from tillbridge.engine.journal.reading import NOTHING, Filter

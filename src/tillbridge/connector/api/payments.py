@@ -9,22 +9,17 @@ from typing import Annotated, Any, Final
 
 from fastapi import FastAPI, Query, Request, Response
 
+from tillbridge.connector.api.asking import request_of
 from tillbridge.connector.api.bodies import KEY_PATTERN, LONGEST_KEY, PaymentBody
 from tillbridge.connector.api.describing import Route, json_answer
 from tillbridge.connector.api.headers import IdempotencyKey, Prefer, patience_of
-from tillbridge.connector.api.keys import MAIN
 from tillbridge.connector.api.resources import EventResource, EventsResource, PaymentResource
 from tillbridge.connector.api.scopes import OF_KIND, STARTING, granted
 from tillbridge.domain.errors import Code
 from tillbridge.engine.engine import Engine
-from tillbridge.protocols.contract import Payment, PaymentRequest
+from tillbridge.protocols.contract import Payment
 
 PREFIX: Final = "/v1"
-
-CALLER: Final = MAIN.caller
-"""Who asks with the connector's own key."""
-
-DOOR: Final = "native"
 
 LONGEST_ID: Final = 64
 
@@ -134,24 +129,6 @@ def add_payments(app: FastAPI, engine: Engine) -> None:
         Route("GET", f"{one}/events", of.events, "list_events", "See its timeline", tag, timeline, ONE),
     ):
         route.add_to(app)
-
-
-def request_of(body: PaymentBody, caller: str, key: str) -> PaymentRequest:
-    """What a body asks of the engine. `BridgeError` where its parts do not fit together."""
-    return PaymentRequest(
-        kind=body.kind,
-        amount=body.money(),
-        caller=caller,
-        door=DOOR,
-        terminal=body.terminal,
-        register=body.register_number,
-        order_id=body.order_id,
-        key=key,
-        fingerprint=body.fingerprint(),
-        online=body.online,
-        partial_allowed=body.partial_allowed,
-        parent=body.parent,
-    )
 
 
 def id_of(payment_id: str) -> str:
