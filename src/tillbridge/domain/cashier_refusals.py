@@ -1,7 +1,8 @@
 """What a cashier reads when a request is refused: one plain sentence for every code of the catalogue.
 
 A refused request charged nothing; only where that cannot be promised does the sentence leave it out. The rest of what
-a till can say stands in `cashier_texts`; the sentences about the portal and the link to it in `cashier_link`.
+a till can say stands in `cashier_texts`; the sentences about the portal and the link to it in `cashier_link`, those
+about vouchers in `cashier_vouchers`.
 """
 
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from typing import Final
 
 from tillbridge.domain.cashier_link import LINK_REFUSED
 from tillbridge.domain.cashier_texts import Language, Said
+from tillbridge.domain.cashier_vouchers import VOUCHER_REFUSED
 from tillbridge.domain.errors import Code
 
 
@@ -265,4 +267,5 @@ REFUSED: Final[Mapping[Code, Said]] = {
         en="Something went wrong. Please check on the terminal whether it was paid before repeating anything.",
     ),
     **LINK_REFUSED,
+    **VOUCHER_REFUSED,
 }

@@ -97,6 +97,36 @@ class Code(StrEnum):
     DATABASE_TOO_NEW = "database_too_new"
     FILE_UNREADABLE = "file_unreadable"
 
+    # Web vouchers (docs/reference/vouchers.md has their numbers).
+    VOUCHER_UNREADABLE = "voucher_unreadable"
+    VOUCHER_CHECK_DIGIT = "voucher_check_digit"
+    VOUCHER_UNKNOWN = "voucher_unknown"
+    VOUCHER_TWO_PINS = "voucher_two_pins"
+    VOUCHER_PIN_NEEDED = "voucher_pin_needed"
+    VOUCHER_OTHER_MERCHANT = "voucher_other_merchant"
+    VOUCHER_NOT_ACTIVATED = "voucher_not_activated"
+    VOUCHER_BLOCKED = "voucher_blocked"
+    VOUCHER_EXPIRED = "voucher_expired"
+    VOUCHER_RETIRED = "voucher_retired"
+    VOUCHER_PIN_WRONG = "voucher_pin_wrong"
+    VOUCHER_PIN_LOCKED = "voucher_pin_locked"
+    VOUCHER_PIN_BLOCKED = "voucher_pin_blocked"
+    VOUCHER_EMPTY = "voucher_empty"
+    VOUCHER_FUNDS = "voucher_funds"
+    VOUCHER_CAP = "voucher_cap"
+    VOUCHER_AMOUNT = "voucher_amount"
+    VOUCHER_LOAD_SPENT = "voucher_load_spent"
+    VOUCHER_OVER_REVERSAL = "voucher_over_reversal"
+    VOUCHER_CURRENCY = "voucher_currency"
+    VOUCHER_COUNTRY = "voucher_country"
+    VOUCHER_RATE = "voucher_rate"
+    VOUCHER_NOT_PARTICIPATING = "voucher_not_participating"
+    VOUCHER_QUOTA = "voucher_quota"
+    VOUCHER_KEY_BODY = "voucher_key_body"
+    VOUCHER_RUNNING = "voucher_running"
+    VOUCHER_VOIDED = "voucher_voided"
+    VOUCHER_ORDER = "voucher_order"
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

@@ -9,6 +9,7 @@ from typing import Final
 
 from tillbridge.domain.codes import Code, Entry
 from tillbridge.domain.portal_entries import PORTAL_ENTRIES
+from tillbridge.domain.voucher_entries import VOUCHER_ENTRIES
 
 __all__ = ["CATALOGUE", "BridgeError", "Code", "Entry"]
 
@@ -56,7 +57,7 @@ _ENTRIES: Final = {
     Code.INTERNAL: Entry(500, "The connector has a fault of its own.", "Look at the payment's state before you try again, and send the trace number to support."),
 }  # fmt: skip
 
-CATALOGUE: Final[Mapping[Code, Entry]] = MappingProxyType({**_ENTRIES, **PORTAL_ENTRIES})
+CATALOGUE: Final[Mapping[Code, Entry]] = MappingProxyType({**_ENTRIES, **PORTAL_ENTRIES, **VOUCHER_ENTRIES})
 
 
 class BridgeError(Exception):

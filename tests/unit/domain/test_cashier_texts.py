@@ -18,6 +18,7 @@ from tillbridge.domain.cashier_texts import (
     outcome_text,
     running_text,
 )
+from tillbridge.domain.cashier_vouchers import VOUCHER_REFUSED
 from tillbridge.domain.errors import Code
 from tillbridge.domain.money import EUR, Money
 from tillbridge.domain.operation import Kind
@@ -33,6 +34,7 @@ from tillbridge.domain.outcome import (
     NotStartedReason,
 )
 from tillbridge.domain.portal_entries import PORTAL_ENTRIES
+from tillbridge.domain.voucher_entries import VOUCHER_ENTRIES
 
 TABLES: list[tuple[Mapping[Any, Said], type[StrEnum]]] = [
     (MOMENTS, Moment),
@@ -89,6 +91,11 @@ def test_a_fault_of_our_own_sends_the_cashier_to_the_terminal_too(language: Lang
 def test_every_refusal_of_the_portal_has_its_sentence_apart() -> None:
     assert set(LINK_REFUSED) == set(PORTAL_ENTRIES)
     assert all(REFUSED[code] is said for code, said in LINK_REFUSED.items())
+
+
+def test_every_refusal_of_a_voucher_has_its_sentence_apart() -> None:
+    assert set(VOUCHER_REFUSED) == set(VOUCHER_ENTRIES)
+    assert all(REFUSED[code] is said for code, said in VOUCHER_REFUSED.items())
 
 
 @pytest.mark.parametrize("code", [Code.PORTAL_FAULT, Code.PORTAL_SILENT])

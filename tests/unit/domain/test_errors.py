@@ -8,6 +8,7 @@ import pytest
 
 from tillbridge.domain.errors import CATALOGUE, BridgeError, Code, Entry
 from tillbridge.domain.portal_entries import PORTAL_ENTRIES
+from tillbridge.domain.voucher_entries import VOUCHER_ENTRIES
 
 # Programs rely on these words. A code may be added here; one that stands here is never changed nor taken away.
 _PROMISED = """
@@ -24,6 +25,11 @@ conversion_licence conversion_blocked conversion_failed conversion_changed conve
 switched_off maintenance portal_refused overloaded portal_fault portal_silent sign_in_refused signed_out record_unknown
 record_conflict service_unavailable command_expired link_outdated database_unavailable database_too_old
 database_too_new file_unreadable
+voucher_unreadable voucher_check_digit voucher_unknown voucher_two_pins voucher_pin_needed voucher_other_merchant
+voucher_not_activated voucher_blocked voucher_expired voucher_retired voucher_pin_wrong voucher_pin_locked
+voucher_pin_blocked voucher_empty voucher_funds voucher_cap voucher_amount voucher_load_spent voucher_over_reversal
+voucher_currency voucher_country voucher_rate voucher_not_participating voucher_quota voucher_key_body voucher_running
+voucher_voided voucher_order
 """.split()
 
 # People read these out on the telephone and write them into tickets. A number may be added here; one that stands here
@@ -64,6 +70,34 @@ _PROMISED_NUMBERS = {
     "X905": "overloaded",
     "X906": "portal_fault",
     "X907": "portal_silent",
+    "V101": "voucher_unreadable",
+    "V102": "voucher_check_digit",
+    "V103": "voucher_unknown",
+    "V104": "voucher_two_pins",
+    "V105": "voucher_pin_needed",
+    "V106": "voucher_other_merchant",
+    "V201": "voucher_not_activated",
+    "V202": "voucher_blocked",
+    "V203": "voucher_expired",
+    "V204": "voucher_retired",
+    "V205": "voucher_pin_wrong",
+    "V206": "voucher_pin_locked",
+    "V207": "voucher_pin_blocked",
+    "V301": "voucher_empty",
+    "V302": "voucher_funds",
+    "V303": "voucher_cap",
+    "V304": "voucher_amount",
+    "V305": "voucher_load_spent",
+    "V306": "voucher_over_reversal",
+    "V307": "voucher_currency",
+    "V308": "voucher_country",
+    "V401": "voucher_rate",
+    "V402": "voucher_not_participating",
+    "V403": "voucher_quota",
+    "V501": "voucher_key_body",
+    "V502": "voucher_running",
+    "V503": "voucher_voided",
+    "V504": "voucher_order",
 }
 
 # The office has yet to decide: the request was taken and stands, so 202 tells the connector to ask again. It is raised
@@ -102,8 +136,10 @@ def test_no_two_codes_have_the_same_number() -> None:
 
 
 def test_only_the_portal_and_the_link_give_numbers_and_nothing_is_entered_twice() -> None:
-    assert {code for code, entry in CATALOGUE.items() if entry.number} <= set(PORTAL_ENTRIES)
-    assert all(CATALOGUE[code] is entry for code, entry in PORTAL_ENTRIES.items())
+    apart = {**PORTAL_ENTRIES, **VOUCHER_ENTRIES}
+    assert len(apart) == len(PORTAL_ENTRIES) + len(VOUCHER_ENTRIES)
+    assert {code for code, entry in CATALOGUE.items() if entry.number} <= set(apart)
+    assert all(CATALOGUE[code] is entry for code, entry in apart.items())
     assert set(CATALOGUE) == set(Code)
 
 
