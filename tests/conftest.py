@@ -38,6 +38,9 @@ class _ByFile(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
         match Path(file).parts[1:3]:
             case ("browser", "portal"):
                 return "one portal and one browser, started once"
+            case ("integration", "test_kill9.py"):
+                # Long walks, each with processes of its own.
+                return nodeid
             case ("matrix", _):
                 # The cells of a pair are played together, at the first of them.
                 return " / ".join(test.split(" / ")[:2])

@@ -20,6 +20,7 @@ from tests.portal.customers import bases
 from tests.portal.pairing.floor import Connector, Floor, open_floor
 from tests.portal.postgres import Cluster, cluster
 from tests.portal.storage.office import Office, Till, links, place, whole, within
+from tests.portal.vouchers import floor as vouchers
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.portal.accounts.sessions import NAME
 from tillbridge.portal.app import open_house
@@ -32,7 +33,7 @@ from tillbridge.portal.house import House
 from tillbridge.portal.locations.tables import location
 from tillbridge.portal.settings import DatabaseSettings, PortalSettings
 from tillbridge.portal.storage.columns import metadata
-from tillbridge.portal.storage.migrating import APPEND_ONLY, migrate
+from tillbridge.portal.storage.migrating import APPEND_ONLY, CHANGING, migrate
 from tillbridge.runtime.effects import Runtime
 
 TEMPLATE: Final = "migrated"
@@ -101,10 +102,33 @@ def test_the_serving_role_only_reads_and_appends_to_the_log(settings: PortalSett
 def test_the_serving_role_may_do_everything_else_with_every_table(settings: PortalSettings) -> None:
     assert settings.database.url is not None
     with psycopg.connect(settings.database.url.get_secret_value()) as connection:
-        for table in metadata.tables.keys() - APPEND_ONLY:
+        for table in metadata.tables.keys() - APPEND_ONLY - CHANGING.keys():
             for right in ("select", "insert", "update", "delete"):
                 asked = connection.execute("select has_table_privilege(%s, %s)", (table, right)).fetchone()
                 assert asked == (True,), (table, right)
+
+
+def test_the_serving_role_changes_of_the_ledger_what_must_change_and_nothing_else(settings: PortalSettings) -> None:
+    assert settings.database.url is not None
+    with psycopg.connect(settings.database.url.get_secret_value()) as connection:
+        for table, changing in CHANGING.items():
+            for column in metadata.tables[table].columns:
+                asked = connection.execute(
+                    "select has_column_privilege(%s, %s, 'update')", (table, column.name)
+                ).fetchone()
+                assert asked == (column.name in changing,), (table, column.name)
+    for table in CHANGING:
+        for words in (("delete from", table), ("truncate", table)):
+            with pytest.raises(InsufficientPrivilege):
+                ask_as_serving(settings, *words)
+
+
+async def test_the_serving_role_can_keep_the_ledger(settings: PortalSettings) -> None:
+    async with whole(settings) as (house, _), vouchers.open_floor(house) as floor:
+        number, key = await floor.voucher(loaded=1_000), floor.key()
+        await floor.redeem(number, 400, key=key)
+        assert (await floor.desk.put_back(floor.here, key)).balance == 1_000
+        await floor.sound()
 
 
 async def test_the_serving_role_can_do_all_that_the_portal_does(settings: PortalSettings) -> None:

@@ -22,6 +22,7 @@ from tillbridge import portal
 from tillbridge.domain.cashier_texts import Language
 from tillbridge.link.message_words import CommandKind, Outcome, StationHealth
 from tillbridge.link.scopes import Service, ServiceState
+from tillbridge.link.voucher_messages import VoucherState
 from tillbridge.portal.accounts.grants import Scope
 from tillbridge.portal.accounts.model import FactorKind, PersonState
 from tillbridge.portal.accounts.stock_groups import Stock
@@ -30,6 +31,7 @@ from tillbridge.portal.audit.log import ActorKind
 from tillbridge.portal.commands.model import State
 from tillbridge.portal.customers.mapping import Field, RowFault
 from tillbridge.portal.customers.model import CustomerState, JobKind, MovementKind, Reason, Remedy, Stage
+from tillbridge.portal.ledger.model import EntryKind
 from tillbridge.portal.licences.model import Product
 from tillbridge.portal.links.model import LinkState
 from tillbridge.portal.links.views import LinkAction
@@ -41,6 +43,7 @@ from tillbridge.portal.maintenance.model import Component, WindowEffect
 from tillbridge.portal.pages.site import CATALOGUES
 from tillbridge.portal.pairing.model import PinState
 from tillbridge.portal.rights import Area
+from tillbridge.portal.vouchers.systems_model import Hindrance
 from tillbridge.web import words
 
 FOLDER: Final = Path(portal.__path__[0])
@@ -89,6 +92,9 @@ SETS: Final[dict[str, Iterable[StrEnum]]] = {
     "people.stock": Stock,
     "services.name": Service,
     "services.state": ServiceState,
+    "vouchers.hindrance": Hindrance,
+    "vouchers.kind": EntryKind,
+    "vouchers.state": VoucherState,
 }
 """Closed sets each of whose values has a text."""
 
@@ -96,6 +102,8 @@ DONE: Final = {
     "licences": "allotted withdrawn",
     "locations": "accepted changed closed created declined offered withdrawn",
     "services": "off on",
+    "vouchers": "activated blocked changed created cross_off cross_on joined left made none_activated pin_unblocked"
+    " unblocked",
 }
 """What these features say after a form, from the address."""
 
@@ -126,14 +134,14 @@ MADE_UP: Final = {
 
 SAME: Final = {
     Language.DE: {
-        *("Name", "Passkey", "Person", "Portal", "Terminals", "Terminal", "Import", "Computer", "Franchise"),
+        *("Codes", "Name", "Passkey", "Person", "Portal", "Terminals", "Terminal", "Import", "Computer", "Franchise"),
         *("Andorra", "Belarus", "Gibraltar", "Liechtenstein", "Monaco", "Montenegro", "Malta", "Portugal"),
         *("San Marino", "Ukraine", "1.0 offline", "1.0 online"),
         *("April {year}", "August {year}", "September {year}", "November {year}"),
     },
     Language.FR: {
         *("Services", "Licences", "Maintenance", "Pages", "Terminal", "version {version}", "E-mail", "Points"),
-        *("Interfaces", "Active", "Europe", "Franchise"),
+        *("Codes", "Interfaces", "Active", "Europe", "Franchise"),
         *("France", "Gibraltar", "Liechtenstein", "Luxembourg", "Monaco", "Portugal", "Ukraine"),
     },
     Language.CS: {
@@ -143,7 +151,7 @@ SAME: Final = {
 }
 """Words that the language really shares with English."""
 
-SIGNS: Final = {"CSV", "Excel (XLSX)", "JSON Lines", "2.0", "{count} s", "{count} min", "{count} h", "{count} d"}
+SIGNS: Final = {"CSV", "Excel (XLSX)", "JSON Lines", "PIN", "2.0", "{count} s", "{count} min", "{count} h", "{count} d"}
 """Names of formats and units: the same everywhere."""
 
 

@@ -8,6 +8,8 @@ import typer
 app = typer.Typer(help="Runs the portal and looks after its database.", no_args_is_help=True)
 audit = typer.Typer(help="The portal's audit log.", no_args_is_help=True)
 app.add_typer(audit, name="audit")
+ledger = typer.Typer(help="The ledger of the vouchers.", no_args_is_help=True)
+app.add_typer(ledger, name="ledger")
 
 FileOption = Annotated[
     Path,
@@ -92,3 +94,11 @@ def anchor(*, config: FileOption = USUAL) -> None:
     from tillbridge.cli.portal_running import anchor_from_file  # noqa: PLC0415  # only when it runs
 
     anchor_from_file(config)
+
+
+@ledger.command("verify")
+def verify_ledger(*, config: FileOption = USUAL) -> None:
+    """Holds every voucher against its entries and names each one that is wrong. Exit code 0: none is."""
+    from tillbridge.cli.portal_running import ledger_in_file  # noqa: PLC0415  # only when it runs
+
+    raise typer.Exit(ledger_in_file(config))

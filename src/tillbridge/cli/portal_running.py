@@ -17,6 +17,7 @@ from tillbridge.portal.demo_data import demo_code as code_now
 from tillbridge.portal.demo_data import demo_data, is_filled
 from tillbridge.portal.features import assemble
 from tillbridge.portal.house import House
+from tillbridge.portal.ledger.verifying import verify as verify_ledger
 from tillbridge.portal.settings import LOOPBACK, PortalSettings, load_settings
 from tillbridge.portal.storage.migrating import migrate
 from tillbridge.runtime.data_folder import make
@@ -101,6 +102,8 @@ def fill_file(config: Path) -> None:
     access = _in_house(config, demo_data)
     for person in access.people:
         sys.stdout.write(f"{person.email}  {person.password}  {person.role}\n")
+    for number, pin in access.vouchers:
+        sys.stdout.write(f"{number}  PIN {pin}  Voucher, activated and empty\n")
 
 
 def print_demo_code() -> None:
@@ -124,3 +127,17 @@ def verify_file(config: Path, anchor: Path | None) -> Exit:
 def anchor_from_file(config: Path) -> None:
     """Prints the end of the chain, signed."""
     sys.stdout.write(_in_house(config, export_anchor).rstrip() + "\n")
+
+
+def ledger_in_file(config: Path) -> Exit:
+    """Holds the whole ledger against itself and says what it found."""
+    verdict = _in_house(config, verify_ledger)
+    sys.stdout.write(f"{verdict.vouchers} vouchers with {verdict.entries} entries.\n")
+    for fault in verdict.faults:
+        place = f" ({fault.place})" if fault.place else ""
+        sys.stdout.write(f"{fault.kind}: voucher {fault.voucher_id} {fault.number}{place}\n")
+    unnamed = verdict.count - len(verdict.faults)
+    if unnamed:
+        sys.stdout.write(f"... and {unnamed} more.\n")
+    sys.stdout.write("The ledger holds together.\n" if verdict.sound else "The ledger does not hold together.\n")
+    return Exit.APPROVED if verdict.sound else Exit.FAILED

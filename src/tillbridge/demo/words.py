@@ -8,7 +8,7 @@ from rich.text import Text
 
 from tillbridge.demo.check import MINOR, Result
 from tillbridge.demo.plan import LOGIN, MYPOS, PASSWORD, PTYS, TOUCH, V2, V3, Plan
-from tillbridge.portal.demo_access import OWNER
+from tillbridge.portal.demo_access import OWNER, VOUCHERS
 from tillbridge.portal.demo_access import PASSWORD as PORTAL_PASSWORD
 
 
@@ -65,6 +65,9 @@ def tries(plan: Plan, command: str) -> Iterator[str]:
     yield "on the console's page Portal. The portal asks for a one-time code, which the second line prints:"
     yield f"  {OWNER} / {PORTAL_PASSWORD}"
     yield f"  {command} portal demo-code"
+    number, pin = VOUCHERS[0]
+    yield "Then a voucher of the shop can be loaded and taken on the console's page Vouchers:"
+    yield f"  number {number}, PIN {pin}"
     yield ""
     yield "Ctrl-C stops all of it."
 

@@ -24,7 +24,7 @@ from tillbridge.portal.accounts.totp import code_at, seal_secret
 from tillbridge.portal.audit.log import PORTAL, Entry
 from tillbridge.portal.customers.model import OldCustomer
 from tillbridge.portal.customers.old_store import ensure_base, replace_rows, switch
-from tillbridge.portal.demo_access import PASSWORD
+from tillbridge.portal.demo_access import PASSWORD, VOUCHERS
 from tillbridge.portal.demo_plan import (
     BAKERY,
     BAKERY_SHOPS,
@@ -39,6 +39,7 @@ from tillbridge.portal.demo_plan import (
     PlannedPerson,
     PlannedShop,
 )
+from tillbridge.portal.demo_vouchers import add_vouchers
 from tillbridge.portal.house import House
 from tillbridge.portal.licences.model import Product, Span
 from tillbridge.portal.licences.service import Licences
@@ -65,10 +66,14 @@ class DemoPerson:
 
 @dataclass(frozen=True, slots=True)
 class DemoAccess:
-    """Who can sign in to the demonstration, and the location that its connector is to be paired with."""
+    """Who can sign in to the demonstration, and the location that its connector is to be paired with.
+
+    `vouchers` are numbers with their PINs, activated and empty.
+    """
 
     people: tuple[DemoPerson, ...]
     location_number: LocationNumber
+    vouchers: tuple[tuple[str, str], ...]
 
 
 async def is_filled(house: House) -> bool:
@@ -97,13 +102,14 @@ async def demo_data(house: House) -> DemoAccess:
             await _person(house, connection, person, groups[person.merchant][person.group], shops, password_hash)
         await _operator(house, connection, password_hash)
         await _customers(house, connection, shops)
+        await add_vouchers(house, connection, BAKERY, [shops[one.key] for one in BAKERY_SHOPS])
         await found_defaults(house, connection)
         await _own_window(house, connection, shops[BAKERY_SHOPS[0].key].tenant_id)
     people = (
         *(DemoPerson(one.email, PASSWORD, one.role) for one in PEOPLE),
         DemoPerson(OPERATOR[0], PASSWORD, "Operator of the portal"),
     )
-    return DemoAccess(people, DEMO_NUMBER)
+    return DemoAccess(people, DEMO_NUMBER, VOUCHERS)
 
 
 def demo_code(now: datetime) -> str:

@@ -41,6 +41,8 @@ from tillbridge.portal.settings import LicencePolicy
 from tillbridge.portal.tokens import feature as tokens
 from tillbridge.portal.tokens.bearer import Callers
 from tillbridge.portal.tokens.service import Tokens
+from tillbridge.portal.vouchers import feature as vouchers
+from tillbridge.portal.vouchers.systems_service import Systems
 
 
 def assemble(house: House) -> tuple[Doorkeeper, Sequence[Feature]]:
@@ -57,8 +59,9 @@ def assemble(house: House) -> tuple[Doorkeeper, Sequence[Feature]]:
         tokens.FirstTokens(issued, registry),
         operators_of,
     )
-    opening, closing = licensing(house), (linked.location_closed, paired.pins.location_closed)
-    moving = (linked.location_moved, paired.pins.location_closed)
+    leaving = Systems(house).location_gone
+    opening, closing = licensing(house), (linked.location_closed, paired.pins.location_closed, leaving)
+    moving = (linked.location_moved, paired.pins.location_closed, leaving)
     features = (
         dashboard.feature(linked, planned),
         closed_in_maintenance(house, pairing.feature(paired)),
@@ -66,6 +69,7 @@ def assemble(house: House) -> tuple[Doorkeeper, Sequence[Feature]]:
         locations.feature(house, linked, opened=opening, closed=closing, moved=moving),
         services.feature(house, registry),
         licences.feature(house),
+        vouchers.feature(house, callers, registry),
         customers.feature(house, has_customer_base, linked),
         people.feature(house, Locations(house, opened=opening, closed=closing)),
         maintenance.feature(house),

@@ -21,6 +21,9 @@ from tillbridge.connector.portal.desk import PortalDesk
 from tillbridge.connector.portal.desk import open_portal as open_desk
 from tillbridge.connector.portal.settings import PortalSettings
 from tillbridge.connector.portal.states import LinkState, Standing
+from tillbridge.link.scopes import Service
+from tillbridge.link.voucher_messages import LOAD_PATH, OPERATIONS_PATH, REDEEM_PATH
+from tillbridge.portal.demo_access import VOUCHERS
 from tillbridge.portal.links.tables import link
 from tillbridge.portal.locations.tables import location, tenant
 from tillbridge.runtime.effects import Runtime
@@ -39,6 +42,13 @@ LISTINGS: Final = {
     "window": "/maintenance",
     "entry": "/audit",
 }
+
+LINES: Final = {
+    "/customers": "/customers/one",
+    "/maintenance": "/maintenance/windows",
+    "/vouchers": "/vouchers/systems",
+}
+"""Where the lines of a list lead, where that does not lie below the list."""
 
 _DIGIT: Final = re.compile(r'<span aria-hidden="true">(\d)</span>')
 _SENT: Final = "Kundennummer;Name;E-Mail;Saldo;Punkte\n2000001;Jörg Müller;j@shop.example;1.234,50;12\n12;Eva;;-3,00;\n"
@@ -203,15 +213,39 @@ async def _live(portal: OpenPortal, folder: Path, begun: Future[Life], leave: as
                 "command": await payment(owner, at[OFFICE]),
                 "mapping": await uploaded(owner, f"/customers/import/{at[STATION]}/v1"),
             }
+            paths |= await vouchers_at_work(office, owner)
             for name, listing in LISTINGS.items():
                 paths[name] = await first_of(owner, listing)
             begun.set_result(Life(at, paths))
             await leave.wait()
 
 
+async def vouchers_at_work(desk: PortalDesk, owner: Asker) -> dict[str, str]:
+    """A voucher that was loaded, used and given money back, and cards that were ordered; the pages about them."""
+    (number, pin), client = VOUCHERS[0], (await desk.connection()).client()
+    service, common = Service.WEB_VOUCHERS, {"number": number, "currency": "EUR", "station": "K1", "operator": "Eva"}
+    load = common | {"transaction_ref": "R-1041", "amount": 5000}
+    await client.request(service, "POST", LOAD_PATH, load, idempotency_key="load-0000000000001")
+    for receipt, wanted in (("R-1077", 1230), ("R-1102", 850)):
+        redeem = common | {"transaction_ref": receipt, "pin": pin, "up_to": wanted}
+        await client.request(service, "POST", REDEEM_PATH, redeem, idempotency_key=f"redeem-{receipt}-0001")
+    await client.request(service, "POST", f"{OPERATIONS_PATH}/redeem-R-1102-0001/put-back")
+    system = await first_of(owner, "/vouchers")
+    make, form = f"{system}/batches/new", {"name": "Weihnachtskarten", "amount_of_codes": "250", "country": "276"}
+    made = await owner.post(make, page=make, **form)
+    ok(made.status)
+    batch = made.location.partition("?")[0]
+    ok((await owner.post(f"{batch}/activate", page=batch, first="1", last="40")).status)
+    return {
+        "system": system,
+        "batch": batch,
+        "voucher": (await owner.post("/vouchers/find", page="/vouchers", number=number)).location,
+    }
+
+
 async def first_of(asker: Asker, listing: str) -> str:
     """The page to which the last line of this list leads."""
-    kind = {"/customers": "/customers/one", "/maintenance": "/maintenance/windows"}.get(listing, listing)
+    kind = LINES.get(listing, listing)
     found: list[str] = re.findall(rf'href="({kind}/[0-9a-f]{{32}})"', (await asker.get(listing)).text)
     return found[-1]
 

@@ -139,4 +139,21 @@ OF_OTHERS: Final = (
     ),
 )
 
-PAGES: Final = (*BEFORE, *OF_OWNER, *OF_OTHERS)
+OF_VOUCHERS: Final = (
+    *_pages(
+        OWNER,
+        "vouchers",
+        overview="/vouchers",
+        system="{system}",
+        new="/vouchers/systems/new",
+        edit="{system}/edit",
+        across="{system}/cross-country",
+        make="{system}/batches/new",
+        batch="{batch}",
+        pins="{batch}/pins",
+        one="{voucher}",
+    ),
+    *_pages(OTHER, "other", no_vouchers="/vouchers"),
+)
+
+PAGES: Final = (*BEFORE, *OF_OWNER, *OF_OTHERS, *OF_VOUCHERS)

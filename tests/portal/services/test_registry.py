@@ -19,7 +19,7 @@ from tillbridge.portal.links.service import Links
 from tillbridge.portal.locations.model import CustomerBase
 from tillbridge.portal.maintenance.model import Component, Mode
 from tillbridge.portal.maintenance.service import Maintenance
-from tillbridge.portal.services.model import REGISTERED, Facts, Registered
+from tillbridge.portal.services.model import REGISTERED, Facts, Need, Registered
 from tillbridge.portal.services.registry import Registry, decide
 
 NOW = datetime(2026, 3, 14, 12, tzinfo=UTC)
@@ -105,13 +105,13 @@ def test_what_is_not_built_is_never_on(facts: Facts) -> None:
         elif told.state is ServiceState.ON:
             assert one.product in facts.licences
             assert one.service in facts.switched_on
-            assert facts.customer_base is CustomerBase.V2
+            assert Need.CUSTOMER_BASE_2 not in one.needs or facts.customer_base is CustomerBase.V2
             assert one.component not in facts.modes
 
 
 def test_every_service_is_registered_once() -> None:
     assert sorted(one.service for one in REGISTERED) == sorted(Service)
-    assert [one.service for one in REGISTERED if one.built] == [Service.CUSTOMER_BASE]
+    assert [one.service for one in REGISTERED if one.built] == [Service.WEB_VOUCHERS, Service.CUSTOMER_BASE]
 
 
 async def test_it_works_with_the_portals_own_links_and_maintenance(house: House) -> None:
@@ -120,7 +120,8 @@ async def test_it_works_with_the_portals_own_links_and_maintenance(house: House)
     async with house.database.reading() as connection:
         standing = await registry.standing(connection, head, NOW)
     states = {one.service: one.state for one in standing}
-    assert states.pop(Service.CUSTOMER_BASE) is ServiceState.NEEDS_PAIRING
+    for service in (Service.WEB_VOUCHERS, Service.CUSTOMER_BASE):
+        assert states.pop(service) is ServiceState.NEEDS_PAIRING
     assert set(states.values()) == {ServiceState.NOT_AVAILABLE}
 
 

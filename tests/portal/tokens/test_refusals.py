@@ -240,7 +240,8 @@ async def test_services_are_told_to_both_kinds_of_request(till: Till) -> None:
     assert by_token.status == 200
     standing = {one["service"]: one["state"] for one in json.loads(by_token.body)}
     assert standing["customer_base"] == "needs_licence"
-    assert standing["web_vouchers"] == "not_available"
+    assert standing["web_vouchers"] == "needs_licence"
+    assert standing["reports"] == "not_available"
     assert set(standing) == {service.value for service in Service}
     signed = await till.hot(await till.session(token), "/v1/services", b"", "GET")
     assert json.loads(signed.body) == json.loads(by_token.body)

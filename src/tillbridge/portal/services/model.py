@@ -92,14 +92,13 @@ def _planned(service: Service, product: Product, component: Component, *scopes: 
 
 
 REGISTERED: Final = (
-    _planned(
+    Registered(
         Service.WEB_VOUCHERS,
+        _EVERYTHING,
         Product.WEB_VOUCHERS,
+        frozenset({Scope.VOUCHERS_READ, Scope.VOUCHERS_LOAD, Scope.VOUCHERS_REDEEM, Scope.VOUCHERS_CANCEL}),
         Component.VOUCHERS,
-        Scope.VOUCHERS_READ,
-        Scope.VOUCHERS_LOAD,
-        Scope.VOUCHERS_REDEEM,
-        Scope.VOUCHERS_CANCEL,
+        built=True,
     ),
     _planned(
         Service.THIRD_PARTY_VOUCHERS,

@@ -4,7 +4,10 @@ On PostgreSQL the migrating role owns the tables. The serving role, if it is ano
 no more: the audit log, for one, it can only read and append to.
 """
 
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import structlog
@@ -21,8 +24,15 @@ from tillbridge.portal.storage.database import FILE, Database, Dialect, database
 from tillbridge.portal.storage.schema import metadata
 from tillbridge.runtime.data_folder import OWNER_ONLY_FILE, make
 
-APPEND_ONLY: Final = frozenset({"audit_entry", "audit_seal", "audit_head", "keys_proof"})
+APPEND_ONLY: Final = frozenset(
+    {"audit_entry", "audit_seal", "audit_head", "keys_proof", "ledger_entry", "ledger_allocation"}
+)
 """Tables that the serving role may only read and append to."""
+
+CHANGING: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {"ledger_lot": ("remaining",), "voucher_operation": ("state", "closed_at", "contested_at")}
+)
+"""Tables that it may append to, and change in these columns alone."""
 
 _LOCK: Final = 7_455_301
 """PostgreSQL's advisory lock of a migration: two that start together run one after the other."""
@@ -30,8 +40,9 @@ _LOCK: Final = 7_455_301
 log = structlog.get_logger(__name__)
 
 
+@cache
 def newest() -> str:
-    """The step that this version of tillbridge ends with."""
+    """The step that this version of tillbridge ends with; looked up once, since reading all steps takes a while."""
     head = ScriptDirectory.from_config(_config()).get_current_head()
     return head or ""
 
@@ -114,7 +125,15 @@ def _grant(connection: Connection, role: str) -> None:
     quote = connection.dialect.identifier_preparer.quote
     connection.execute(text(f"grant usage on schema public to {quote(role)}"))
     for table in metadata.sorted_tables:
-        rights = "select, insert" if table.name in APPEND_ONLY else "select, insert, update, delete"
+        rights = _rights(table.name)
         connection.execute(text(f"revoke all on {quote(table.name)} from {quote(role)}"))
         connection.execute(text(f"grant {rights} on {quote(table.name)} to {quote(role)}"))
     connection.execute(text(f"grant select on alembic_version to {quote(role)}"))
+
+
+def _rights(table: str) -> str:
+    if table in APPEND_ONLY:
+        return "select, insert"
+    if table in CHANGING:
+        return f"select, insert, update ({', '.join(CHANGING[table])})"
+    return "select, insert, update, delete"

@@ -4,6 +4,7 @@ from tillbridge.portal.accounts import tables as accounts
 from tillbridge.portal.audit import tables as audit
 from tillbridge.portal.commands import tables as commands
 from tillbridge.portal.customers import tables as customers
+from tillbridge.portal.ledger import tables as ledger
 from tillbridge.portal.licences import tables as licences
 from tillbridge.portal.links import tables as links
 from tillbridge.portal.locations import tables as locations
@@ -12,6 +13,7 @@ from tillbridge.portal.maintenance import tables as maintenance
 from tillbridge.portal.pairing import tables as pairing
 from tillbridge.portal.storage import keys_proof
 from tillbridge.portal.storage.columns import metadata
+from tillbridge.portal.vouchers import tables as vouchers
 
 __all__ = [
     "accounts",
@@ -19,6 +21,7 @@ __all__ = [
     "commands",
     "customers",
     "keys_proof",
+    "ledger",
     "licences",
     "links",
     "locations",
@@ -26,4 +29,5 @@ __all__ = [
     "maintenance",
     "metadata",
     "pairing",
+    "vouchers",
 ]
