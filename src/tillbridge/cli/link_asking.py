@@ -72,7 +72,7 @@ def print_checks(place: Where, *, as_json: bool) -> Exit:
 
 
 async def _pair(place: Where, pin: str) -> Exit:
-    async with _connector(place) as asker:
+    async with connector_at(place) as asker:
         begun = await asker.ask("POST", "portal/pair", PortalResource, {"pin": pin})
         wanted = None if begun.exchange is None else begun.exchange.id
         told: tuple[Step, str | None] | None = None
@@ -105,20 +105,25 @@ def _tell(now: PortalResource, told: tuple[Step, str | None] | None) -> tuple[St
 
 
 async def _ask(place: Where, path: str, model: type[R]) -> R:
-    async with _connector(place) as asker:
+    async with connector_at(place) as asker:
         return await asker.ask("GET", path, model)
 
 
-class _Asker:
+class Asker:
     """Asks one running connector."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self._session = session
         self._url = url
 
-    async def ask(self, method: str, path: str, model: type[R], body: dict[str, Any] | None = None) -> R:
-        """The answer as the model has it; `BridgeError` for a refusal, or CONNECTOR_STOPPING where nobody answers."""
-        headers = {} if method == "GET" else {"Idempotency-Key": secrets.token_hex(KEY_BYTES)}
+    async def ask(
+        self, method: str, path: str, model: type[R], body: dict[str, Any] | None = None, key: str | None = None
+    ) -> R:
+        """The answer as the model has it; `BridgeError` for a refusal, or CONNECTOR_STOPPING where nobody answers.
+
+        `key` names a write that may be sent again; without one it is made up.
+        """
+        headers = {} if method == "GET" else {"Idempotency-Key": key or secrets.token_hex(KEY_BYTES)}
         try:
             async with self._session.request(method, f"v1/{path}", json=body, headers=headers) as answer:
                 content, status = await answer.read(), answer.status
@@ -133,14 +138,15 @@ class _Asker:
 
 
 @asynccontextmanager
-async def _connector(place: Where) -> AsyncIterator[_Asker]:
+async def connector_at(place: Where) -> AsyncIterator[Asker]:
+    """The connector that runs here, to be asked. `BridgeError` where none does."""
     url, key = running_connector(place)
     timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
     headers = {"Authorization": f"Bearer {key}"}
     async with aiohttp.ClientSession(
         url.rstrip("/") + "/", headers=headers, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()
     ) as session:
-        yield _Asker(session, url)
+        yield Asker(session, url)
 
 
 def _refusal(status: int, body: bytes, url: str) -> BridgeError:

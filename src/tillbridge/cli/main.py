@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import tillbridge
-from tillbridge.cli import connector, demo, pay, payments, portal, simulate
+from tillbridge.cli import connector, demo, pay, payments, portal, simulate, vouchers
 from tillbridge.cli.errors import Commands
 
 app = typer.Typer(
@@ -39,6 +39,7 @@ def _options(
 
 app.command("pay")(pay.pay)
 app.add_typer(payments.app, name="payments")
+app.add_typer(vouchers.app, name="vouchers")
 app.add_typer(connector.app, name="connector")
 app.add_typer(portal.app, name="portal")
 app.add_typer(simulate.app, name="simulate")

@@ -1,4 +1,4 @@
-"""What the native interface has besides payments: webhooks, receipts and the portal, over one engine."""
+"""What the native interface has besides payments: webhooks, receipts, the portal and its vouchers, over one engine."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -13,11 +13,13 @@ import structlog
 from tillbridge.connector.api.portal import add_portal
 from tillbridge.connector.api.receipts import add_receipts
 from tillbridge.connector.api.routes import AddRoutes
+from tillbridge.connector.api.vouchers import add_vouchers
 from tillbridge.connector.api.webhooks import add_webhooks, written_payment
 from tillbridge.connector.portal.desk import PortalDesk, Runner, open_portal
 from tillbridge.connector.portal.settings import PortalSettings
 from tillbridge.connector.receipts.desk import ReceiptDesk
 from tillbridge.connector.receipts.settings import ReceiptSettings
+from tillbridge.connector.vouchers.opening import Vouchers
 from tillbridge.engine.engine import Engine
 from tillbridge.runtime.effects import Runtime
 from tillbridge.upstream.addresses import WebhookSettings
@@ -36,12 +38,13 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """`tell` tells the receivers of webhooks, until cancelled; `receipts` and `portal` are also the console's."""
+    """`tell` tells the receivers of webhooks, until cancelled; the others are also the console's."""
 
     engine: Engine
     outbox: Outbox
     receipts: ReceiptDesk
     portal: PortalDesk
+    vouchers: Vouchers
 
     @property
     def routes(self) -> Sequence[AddRoutes]:
@@ -50,6 +53,7 @@ class Features:
             lambda app: add_webhooks(app, self.outbox),
             lambda app: add_receipts(app, self.receipts),
             lambda app: add_portal(app, self.portal),
+            lambda app: add_vouchers(app, self.vouchers),
         )
 
     async def tell(self) -> None:
@@ -75,6 +79,8 @@ async def open_features(
 ) -> AsyncIterator[Features]:
     """What belongs to an open engine; `folder` is the data folder. Leaving the block closes what they hold."""
     journal = engine.outbox_access()
+    vouchers = Vouchers(folder, runtime)
+    runners = [_lasting_link(engine, portal, folder), vouchers.run]
     desk = ReceiptDesk(engine, journal.committer, receipts, runtime.clock)
     async with (
         CourierOnDemand(webhooks, version) as courier,
@@ -87,9 +93,9 @@ async def open_features(
             resource=written_payment,
             courier=courier,
         ) as outbox,
-        open_portal(portal, folder, runtime, version, [_lasting_link(engine, portal, folder)]) as portal_desk,
+        open_portal(portal, folder, runtime, version, runners) as portal_desk,
     ):
-        yield Features(engine, outbox, desk, portal_desk)
+        yield Features(engine, outbox, desk, portal_desk, vouchers)
 
 
 def _lasting_link(engine: Engine, settings: PortalSettings | None, folder: Path) -> Runner:

@@ -15,6 +15,9 @@ from tillbridge.connector.console.spreadsheet import COLUMNS
 from tillbridge.connector.console.tester import KNOWN
 from tillbridge.connector.console.till_form import AT_TILL
 from tillbridge.connector.console.undelivered import ANSWERS
+from tillbridge.connector.vouchers.model import Case, Decision
+from tillbridge.connector.vouchers.model import Kind as VoucherKind
+from tillbridge.connector.vouchers.model import State as VoucherAction
 from tillbridge.connector.wiretest.acceptance import Mark, Step
 from tillbridge.domain.card import EntryMode
 from tillbridge.domain.cashier_texts import Language
@@ -23,6 +26,7 @@ from tillbridge.domain.outcome import Side
 from tillbridge.domain.receipt import Copy
 from tillbridge.engine.journal.records import EventType
 from tillbridge.engine.states import Cause
+from tillbridge.link.voucher_messages import VoucherState
 from tillbridge.protocols.contract import AbortSupport, Recovery
 from tillbridge.transports.tap import Direction
 from tillbridge.web import words
@@ -41,6 +45,15 @@ SETTLING: Final = ("title", "lead", "recorded", "till", "confirm")
 SAID_OTHERWISE: Final = {EventType.PROGRESS, EventType.OUTCOME, EventType.RESOLVED, EventType.SIGNATURE}
 ACCEPTANCE: Final = {f"step.{step}{part}" for step in Step for part in ("", ".do", ".ask")}
 UNDELIVERED: Final = ("", ".means", ".title", ".lead")
+VOUCHERS: Final = {
+    *(f"vouchers.state.{state}" for state in VoucherAction),
+    *(f"vouchers.say.{state}" for state in VoucherAction),
+    *(f"vouchers.kind.{kind}" for kind in VoucherKind),
+    *(f"vouchers.case.{case}" for case in Case),
+    *(f"vouchers.decision.{decision}" for decision in Decision),
+    *(f"vouchers.life.{state}" for state in VoucherState),
+    *(f"vouchers.{what}{part}" for what in ("redeem", "load") for part in ("", ".amount", ".hint", ".go")),
+}
 MADE_UP: Final = {
     *(f"kind.{kind}" for kind in Kind),
     *(f"stage.{stage}" for stage in Stage),
@@ -65,6 +78,7 @@ MADE_UP: Final = {
     *(f"mark.{mark}" for mark in Mark),
     *(f"tester.{direction}" for direction in Direction),
     *ACCEPTANCE,
+    *VOUCHERS,
     "warning.online_authorization_left_to_terminal",
     "yes",
     "no",

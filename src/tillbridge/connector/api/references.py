@@ -16,9 +16,11 @@ from tillbridge.connector.api.keys import SHORTEST_KEY, KeyCheck
 from tillbridge.connector.api.portal import add_portal
 from tillbridge.connector.api.receipts import add_receipts
 from tillbridge.connector.api.routes import AddRoutes, api_app
+from tillbridge.connector.api.vouchers import add_vouchers
 from tillbridge.connector.api.webhooks import add_webhooks
 from tillbridge.connector.portal.desk import PortalDesk
 from tillbridge.connector.receipts.desk import ReceiptDesk
+from tillbridge.connector.vouchers.opening import Vouchers
 from tillbridge.engine.engine import Engine
 from tillbridge.protocols.registry import DOORS
 from tillbridge.runtime.effects import Runtime
@@ -36,6 +38,7 @@ FEATURES: Final[tuple[AddRoutes, ...]] = (
     lambda app: add_webhooks(app, cast(Outbox, None)),
     lambda app: add_receipts(app, cast(ReceiptDesk, None)),
     lambda app: add_portal(app, cast(PortalDesk, None)),
+    lambda app: add_vouchers(app, cast(Vouchers, None)),
 )
 """What a connector's composition adds to the native interface, for its description: with nothing behind it."""
 

@@ -32,6 +32,7 @@ from tillbridge.connector.console.terminals import TerminalPages
 from tillbridge.connector.console.tester import TesterPages
 from tillbridge.connector.console.till import Till
 from tillbridge.connector.console.undelivered import Undelivered
+from tillbridge.connector.console.vouchers import VoucherPages
 from tillbridge.connector.settings import ConsoleSettings
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.outcome import MoneyMoved
@@ -89,7 +90,7 @@ def _pages(site: Site) -> list[Route]:
     gate = Gate(site)
     parts = (Listing(site), Undelivered(site), Pages(site), Till(site), Reconciling(site), Moving(site))
     more = (ReceiptPages(site), DoorPages(site), TerminalPages(site), TesterPages(site), AcceptancePages(site))
-    all_parts = (*parts, *more, PortalPages(site))
+    all_parts = (*parts, *more, VoucherPages(site), PortalPages(site))
     return [*gate.routes(), *(route for part in all_parts for route in part.routes(gate))]
 
 

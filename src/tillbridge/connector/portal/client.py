@@ -32,8 +32,11 @@ class PortalClient:
         body: Mapping[str, object] | None = None,
         *,
         idempotency_key: str | None = None,
+        scopes: frozenset[Scope] | None = None,
     ) -> object:
         """The JSON value that the portal answers; None for an answer without one.
+
+        `scopes` are what the request needs; without them, all that the service was granted at the pairing.
 
         `BridgeError`: NOT_PAIRED (P201), LINK_REVOKED, LINK_SUSPENDED, KEYSTORE_UNREADABLE; LICENCE_MISSING,
         SWITCHED_OFF and what else the portal refuses; `Unreachable` (X901) where nothing was sent, with its cause;
@@ -47,16 +50,22 @@ class PortalClient:
             sent["Content-Type"] = "application/json"
         if idempotency_key is not None:
             sent["Idempotency-Key"] = idempotency_key
-        answer = await self._proven(service, method, path, content, sent)
+        wanted = self._scopes(service) if scopes is None else scopes
+        answer = await self._proven((service, wanted), method, path, content, sent)
         self._board.reached(answer.server_time)
         return _value(answer)
 
     async def _proven(
-        self, service: Service, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+        self,
+        wanted: tuple[Service, frozenset[Scope]],
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
     ) -> Answer:
         seen: set[Code] = set()
         while True:
-            token = await self._tokens.access(self._sender, service, self._scopes(service))
+            token = await self._tokens.access(self._sender, *wanted)
             proof = self._tokens.proof(method, self._sender.url(path), token)
             answer = await self._send(method, path, body, {**headers, "Authorization": f"DPoP {token}", "DPoP": proof})
             self._tokens.heard(answer.headers)

@@ -25,6 +25,11 @@ OVERDUE_SECONDS: Final = 300
 
 LONGEST_WAIT: Final = 86_400
 
+FIGURES: Final = frozenset({"balance", "min", "max", "tries_left", "until", "spent", "unspent"})
+"""Further members of a refusal that are kept: the figures that a cashier is told."""
+
+LONGEST_FIGURE: Final = 64
+
 _CODES: Final = {code.value: code for code in Code}
 _NONCE_ERROR: Final = "use_dpop_nonce"
 
@@ -121,7 +126,9 @@ def refusal(answer: Answer) -> BridgeError:
             # The portal's own fault is not one of this connector's.
             return BridgeError(Code.PORTAL_FAULT, words)
         case _:
-            return BridgeError(code, words or f"it answered {answer.status}", place=told.place, retry_after=wait)
+            # A code has words of its own; only where there is none does the number of the answer say something.
+            said = words if told.code in _CODES else words or f"it answered {answer.status}"
+            return BridgeError(code, said, place=told.place, retry_after=wait, members=_figures(answer))
 
 
 def _told(answer: Answer) -> _Problem:
@@ -129,6 +136,16 @@ def _told(answer: Answer) -> _Problem:
         return _Problem.model_validate(answer.json())
     except ValidationError:
         return _Problem()
+
+
+def _figures(answer: Answer) -> dict[str, object]:
+    """The figures in a refusal; whatever else a portal may add is nothing that is acted on."""
+    found = {name: value for name, value in answer.json().items() if name in FIGURES}
+    return {
+        name: value
+        for name, value in found.items()
+        if type(value) is int or (isinstance(value, str) and len(value) <= LONGEST_FIGURE)
+    }
 
 
 def _by_oauth(error: str) -> Code | None:

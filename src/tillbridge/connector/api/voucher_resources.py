@@ -1,0 +1,263 @@
+"""What the native interface takes in and gives out about vouchers. docs/reference/connector-vouchers.md."""
+
+import json
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Annotated, Final
+
+from fastapi import Header, Response
+from pydantic import AfterValidator, Field
+
+from tillbridge.connector.api.bodies import LONGEST_NAME, AmountBody, Body, Name, PersonText, writable
+from tillbridge.connector.api.outcome_resources import AmountResource, Resource
+from tillbridge.connector.api.problems import problem_response
+from tillbridge.connector.vouchers.judging import LEGACY, LEGACY_CODE, LEGACY_TEXT
+from tillbridge.connector.vouchers.model import RUNNING, Action, Case, Decision, Kind, State
+from tillbridge.domain.cashier_refusals import refusal_text
+from tillbridge.domain.cashier_texts import Language
+from tillbridge.domain.cashier_vouchers import PUT_BACK_SLIP, voucher_text
+from tillbridge.domain.codes import Code
+from tillbridge.domain.errors import BridgeError
+from tillbridge.domain.money import Money, currency
+from tillbridge.domain.outcome import MoneyMoved
+from tillbridge.domain.voucher_code import masked
+from tillbridge.link.voucher_messages import KEY_PATTERN, VoucherFacts, VoucherState
+
+LONGEST_CODE: Final = 1024
+"""Characters of a scan that are taken in: more than the 512 that can be a code, so that it hears what is wrong."""
+
+VoucherKey = Annotated[
+    str,
+    Header(
+        alias="Idempotency-Key",
+        pattern=KEY_PATTERN,
+        description="Names this action for ever, in the whole location: the same key is the same action. A UUID does.",
+    ),
+]
+ScannedCode = Annotated[str, Field(max_length=LONGEST_CODE, repr=False, examples=["276 1234 5678 904"])]
+ScannedPin = Annotated[str | None, Field(max_length=LONGEST_CODE, repr=False)]
+ShortText = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(writable)]
+CurrencyCode = Annotated[str, Field(pattern="^[A-Z]{3}$", examples=["EUR"])]
+
+
+class LookupBody(Body):
+    """A voucher as it was scanned or typed, and the currency of the till."""
+
+    code: ScannedCode
+    currency: CurrencyCode
+
+
+class LoadBody(Body):
+    """Puts money on a voucher that is sold or loaded again. `receipt` is the till's number of the receipt."""
+
+    code: ScannedCode
+    amount: AmountBody
+    receipt: Name
+    station: ShortText = ""
+    operator: ShortText = ""
+
+
+class RedeemBody(Body):
+    """Pays with a voucher: `up_to` takes the smaller of this amount and the balance, `exact` all of it or nothing.
+
+    `receipt` is the till's number of the receipt, which it closes or cancels later. The PIN may be in the code, or
+    apart from it in `pin`.
+    """
+
+    code: ScannedCode
+    pin: ScannedPin = None
+    up_to: AmountBody | None = None
+    exact: AmountBody | None = None
+    receipt: Name
+    station: ShortText = ""
+    operator: ShortText = ""
+
+
+class DecideBody(Body):
+    """What a person decided about an open case, and why."""
+
+    decision: Annotated[Decision, Field(strict=False)]
+    by: PersonText
+    reason: PersonText
+
+
+class VoucherResource(Resource):
+    """A voucher at the moment `as_of`; its balance is never kept for later."""
+
+    number: str
+    state: VoucherState
+    balance: AmountResource
+    country: str
+    as_of: datetime
+
+    @classmethod
+    def of(cls, facts: VoucherFacts) -> "VoucherResource":
+        """These facts."""
+        return cls(
+            number=masked(facts.number),
+            state=facts.state,
+            balance=AmountResource.of(Money(facts.balance, currency(facts.currency))),
+            country=facts.country,
+            as_of=facts.as_of,
+        )
+
+
+class VoucherRefusalResource(Resource):
+    """Why nothing was booked, with a sentence for the person at the till."""
+
+    code: Code
+    number: str
+    cashier_text: dict[Language, str]
+
+
+class HistoryResource(Resource):
+    """One line of an action's history."""
+
+    at: datetime
+    state: State
+    words: dict[str, object]
+
+
+class ActionResource(Resource):
+    """An action with a voucher, as it stands now. `number` is masked.
+
+    `asked` is what the till asked for, `taken` what was booked, `balance` what was left on the voucher then. `late`:
+    it waits for the portal for more than five minutes. `open_case`: a person has to look at it. `guest_text` is for
+    the slip of a guest whose money is on its way back.
+    """
+
+    key: str
+    kind: Kind
+    state: State
+    money_moved: MoneyMoved
+    number: str
+    asked: AmountResource | None
+    taken: AmountResource | None
+    balance: AmountResource | None
+    exact: bool
+    receipt: str
+    station: str
+    operator: str
+    begun_at: datetime
+    changed_at: datetime
+    late: bool
+    open_case: Case | None
+    refusal: VoucherRefusalResource | None
+    cashier_text: dict[Language, str] | None
+    guest_text: dict[Language, str] | None
+
+    @classmethod
+    def of(cls, action: Action, now: datetime, case: Case | None) -> "ActionResource":
+        """This action."""
+        refused = action.refusal if action.state is State.REFUSED else None
+        return cls(
+            key=action.key,
+            kind=action.kind,
+            state=action.state,
+            money_moved=action.money_moved,
+            number=action.masked,
+            asked=_amount(action, action.amount) if action.currency else None,
+            taken=_amount(action, action.taken),
+            balance=_amount(action, action.balance),
+            exact=action.exact,
+            receipt=action.receipt,
+            station=action.station,
+            operator=action.operator,
+            begun_at=action.begun_at,
+            changed_at=action.changed_at,
+            late=action.late(now),
+            open_case=case,
+            refusal=None if refused is None else _refusal(refused, action.currency),
+            cashier_text=_sentences(BridgeError(Code.VOUCHER_RUNNING), "") if action.state in RUNNING else None,
+            guest_text=_guest(action),
+        )
+
+
+class ActionHistoryResource(ActionResource):
+    """An action with its history, oldest line first."""
+
+    history: tuple[HistoryResource, ...]
+
+
+class ActionsResource(Resource):
+    """Everything about vouchers that is not over, oldest first.
+
+    `open` are payments whose receipt is still open, and what is not known yet; `cases` are for a person to decide;
+    `waiting` is what the portal has to hear of, such as put-backs.
+    """
+
+    open: tuple[ActionResource, ...]
+    cases: tuple[ActionResource, ...]
+    waiting: tuple[ActionResource, ...]
+
+
+class ReceiptActionsResource(Resource):
+    """A receipt that was closed or cancelled, with its actions. `paid` is what its vouchers have paid, by currency."""
+
+    receipt: str
+    paid: tuple[AmountResource, ...]
+    actions: tuple[ActionResource, ...]
+
+    @classmethod
+    def of(cls, receipt: str, actions: Iterable[ActionResource]) -> "ReceiptActionsResource":
+        """These actions."""
+        found, sums = tuple(actions), dict[str, int]()
+        for one in found:
+            if one.kind is Kind.REDEEM and one.money_moved is MoneyMoved.YES and one.taken is not None:
+                sums[one.taken.currency] = sums.get(one.taken.currency, 0) + one.taken.minor
+        paid = tuple(AmountResource.of(Money(minor, currency(code))) for code, minor in sorted(sums.items()))
+        return cls(receipt=receipt, paid=paid, actions=found)
+
+
+def voucher_problem(error: BridgeError, unit: str = "", moved: MoneyMoved = MoneyMoved.NO) -> Response:
+    """The answer for a refusal: with sentences for the person at the till, and the figures that it carries.
+
+    `unit` is the currency of its amounts. What older tills know as one number alone has that beside it.
+    """
+    answer = problem_response(error, moved)
+    more: dict[str, object] = {"cashier_text": _sentences(error, unit), **error.members}
+    if error.code in LEGACY:
+        more |= {"legacy_code": LEGACY_CODE, "legacy_text": LEGACY_TEXT}
+    answer.body = json.dumps(json.loads(bytes(answer.body)) | more, ensure_ascii=False).encode()
+    answer.headers["Content-Length"] = str(len(answer.body))
+    return answer
+
+
+def _amount(action: Action, minor: int | None) -> AmountResource | None:
+    if minor is None or not action.currency:
+        return None
+    return AmountResource.of(Money(minor, currency(action.currency)))
+
+
+def _refusal(error: BridgeError, unit: str) -> VoucherRefusalResource:
+    return VoucherRefusalResource(code=error.code, number=error.entry.number, cashier_text=_sentences(error, unit))
+
+
+def _sentences(error: BridgeError, unit: str) -> dict[Language, str]:
+    return {
+        language: voucher_text(error, language, _writer(unit, language), _hour) or refusal_text(error.code, language)
+        for language in Language
+    }
+
+
+def _guest(action: Action) -> dict[Language, str] | None:
+    if action.state is not State.PUTBACK_QUEUED or not action.currency:
+        return None
+    minor = action.amount if action.taken is None else action.taken
+    return {
+        language: PUT_BACK_SLIP.to(language).format(amount=_writer(action.currency, language)(minor), key=action.key)
+        for language in Language
+    }
+
+
+def _writer(unit: str, language: Language) -> Callable[[int], str]:
+    separator = "." if language is Language.EN else ","
+
+    def write(minor: int) -> str:
+        return f"{Money(minor, currency(unit)).major(separator)} {unit}" if unit else str(minor)
+
+    return write
+
+
+def _hour(at: datetime) -> str:
+    return at.astimezone().strftime("%H:%M")
