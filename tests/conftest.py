@@ -41,6 +41,9 @@ class _ByFile(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
             case ("integration", "test_kill9.py"):
                 # Long walks, each with processes of its own.
                 return nodeid
+            case ("integration", "test_postman.py" | "test_postman_native.py"):
+                # Both install the program that runs the collections.
+                return "one installation of newman"
             case ("matrix", _):
                 # The cells of a pair are played together, at the first of them.
                 return " / ".join(test.split(" / ")[:2])

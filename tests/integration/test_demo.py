@@ -18,7 +18,7 @@ import pytest
 
 from tests.support.shop import START_SECONDS, TILLBRIDGE, Program
 from tillbridge.demo.plan import LOGIN, PASSWORD, Plan
-from tillbridge.portal.demo_access import OWNER
+from tillbridge.portal.demo_access import OWNER, VOUCHERS
 from tillbridge.portal.demo_access import PASSWORD as PORTAL_PASSWORD
 from tillbridge.runtime.data_folder import owned
 
@@ -176,8 +176,10 @@ async def test_it_says_what_runs_where_and_three_commands_that_work(tmp_path: Pa
         line = (data / "concert-v2").readlink()
         assert f"{data}/concert-v2 -> {line}" in said
         assert stat.S_ISCHR(line.stat().st_mode)
-        pay, console, curl, (who, _, password), one_time_code = printed_commands(program.said)
+        pay, console, curl, (who, _, password), one_time_code, voucher = printed_commands(program.said)
         assert (who, password) == (OWNER, PORTAL_PASSWORD)
+        number, pin = VOUCHERS[0]
+        assert " ".join(voucher) == f"number {number}, PIN {pin}"
         code, told = await command(*one_time_code)
         assert (code, len(told.strip()), told.strip().isdigit()) == (0, 6, True)
         paid = await command(*pay)

@@ -18,6 +18,10 @@ STARTS = 10
 START_SECONDS = 0.5
 
 
+class NotDone(Exception):
+    """What `pg_ctl` said."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """A running PostgreSQL. `folder` has its socket, and its data in `data`."""
@@ -34,19 +38,21 @@ class Cluster:
     def control(self, action: str, *options: str) -> None:
         """What `pg_ctl` does: start, stop, kill."""
         command = [_program("pg_ctl"), "-D", str(self.folder / "data"), "-w", *options, action]
-        subprocess.run(command, check=True, capture_output=True, timeout=60, user=_unprivileged())
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, user=_unprivileged())
+        if done.returncode:
+            raise NotDone(f"pg_ctl {action}: {done.stdout}{done.stderr}")
 
     def start(self) -> None:
         for left in reversed(range(STARTS)):
             try:
                 self.control("start", "-l", str(self.folder / "log"))
-            except subprocess.CalledProcessError as error:
+            except NotDone as error:
                 if self._answers():
                     # pg_ctl looked while the server still recovered, took it for dead and left it running.
                     return
                 # Processes of a server that was killed hold its shared memory until the system has cleared them away.
                 if not left:
-                    raise AssertionError((self.folder / "log").read_text()) from error
+                    raise AssertionError(f"{error}\n{(self.folder / 'log').read_text()}") from error
                 time.sleep(START_SECONDS)  # noqa: TID251  # the system tells nobody when it has
             else:
                 return

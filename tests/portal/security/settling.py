@@ -24,6 +24,7 @@ from tillbridge.portal.locations.tables import location, location_move, tenant
 from tillbridge.portal.maintenance.service import Maintenance
 from tillbridge.portal.maintenance.tables import maintenance_window
 from tillbridge.portal.rights import Person
+from tillbridge.portal.vouchers.tables import voucher, voucher_batch, voucher_system
 
 OLD_FILE: Final = b"number;name;balance\r\n2000001;Carla;1,50\r\n"
 ORIGIN: Final = "http://127.0.0.1:8480"
@@ -47,6 +48,13 @@ async def settle(town: Town) -> None:
         ids["licence_id"] = await _first(
             connection, select(licence.c.id).join(location).where(own, licence.c.location_id == ids["location_id"])
         )
+        ids["system_id"] = await _first(
+            connection, select(voucher_system.c.id).where(voucher_system.c.tenant_id == ids["tenant_id"])
+        )
+        ids["batch_id"] = await _first(
+            connection, select(voucher_batch.c.id).where(voucher_batch.c.system_id == ids["system_id"])
+        )
+        ids["voucher_id"] = await _first(connection, select(voucher.c.id).where(voucher.c.batch_id == ids["batch_id"]))
         ids["maintenance/id"] = await _first(
             connection, select(maintenance_window.c.id).where(maintenance_window.c.tenant_id == ids["tenant_id"])
         )

@@ -97,6 +97,7 @@ class SystemPages:
 
     async def create(self, request: Request, visit: Visit, form: Form) -> Response:
         """Makes it."""
+        visit.person.require(Area.VOUCHER_SETTINGS, Action.EDIT)
         unit = BY_CODE.get(form.get("currency", ""))
         limits, wrong = read_limits(form, unit or EUR)
         if unit is None:
