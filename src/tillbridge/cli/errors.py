@@ -41,6 +41,10 @@ def told(code: Exit = Exit.FAILED) -> Iterator[None]:
         yield
     except (typer.Exit, typer.Abort, TyperException):
         raise  # how typer itself ends a command, with its own words
+    except BrokenPipeError:
+        # Whoever reads, such as `head`, has seen enough: what is still to be written goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(Exit.FAILED) from None
     except Exception as error:
         found = bridge_error(error)
         if found is not None:

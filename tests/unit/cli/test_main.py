@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -205,3 +206,15 @@ def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
 
 def test_it_knows_its_version() -> None:
     assert run("--version").stdout == f"tillbridge {tillbridge.__version__}\n"
+
+
+def test_a_reader_who_has_seen_enough_hears_of_no_fault() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "tillbridge", "pay", "--help"], stdout=writer, stderr=subprocess.PIPE, check=False
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
