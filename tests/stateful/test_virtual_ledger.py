@@ -295,4 +295,4 @@ class Counterside(RuleBasedStateMachine):
 
 
 TestCounterside = Counterside.TestCase
-TestCounterside.settings = settings(max_examples=200, stateful_step_count=50)
+TestCounterside.settings = settings(max_examples=80, stateful_step_count=50)
