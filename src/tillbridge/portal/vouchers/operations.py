@@ -14,10 +14,11 @@ from tillbridge.portal.ledger import sets
 from tillbridge.portal.ledger.store import LedgerMoved
 from tillbridge.portal.ledger.tables import operation
 from tillbridge.portal.locations.tables import location
+from tillbridge.portal.vouchers import systems_store
 from tillbridge.portal.vouchers.country_digits import NUMERIC
 from tillbridge.portal.vouchers.guessing import Guess, PinGuard, Window
 from tillbridge.portal.vouchers.model import KeptOperation, OperationKind, Place, Voucher
-from tillbridge.portal.vouchers.systems_model import Life, Scheme, VoucherSystem
+from tillbridge.portal.vouchers.systems_model import Life, Scheme
 from tillbridge.portal.vouchers.tables import voucher, voucher_guessing, voucher_location, voucher_system
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -118,7 +119,11 @@ async def places(connection: AsyncConnection, location_ids: Collection[str]) -> 
         .where(sets.among(connection, location.c.id, location_ids))
     )
     return {
-        row["location_id"]: Place(row["location_id"], NUMERIC[row["location_country"]], _system(row))
+        row["location_id"]: Place(
+            row["location_id"],
+            NUMERIC[row["location_country"]],
+            None if row["id"] is None else systems_store.read_system(row),
+        )
         for row in (await connection.execute(statement)).mappings()
     }
 
@@ -279,21 +284,4 @@ def _voucher(row: RowMapping) -> Voucher:
         loaded_once=row["loaded_once"],
         guard=PinGuard(row["pin_misses"], row["pin_locked_until"], row["pin_blocked"]),
         last_activity=row["last_activity"],
-    )
-
-
-def _system(row: RowMapping) -> VoucherSystem | None:
-    if row["id"] is None:
-        return None
-    return VoucherSystem(
-        id=row["id"],
-        tenant_id=row["tenant_id"],
-        name=row["name"],
-        currency=row["currency"],
-        time_zone=row["time_zone"],
-        cross_country=row["cross_country"],
-        load_min=row["load_min"],
-        load_max=row["load_max"],
-        balance_max=row["balance_max"],
-        codes_a_month=row["codes_a_month"],
     )

@@ -47,7 +47,7 @@ async def of_tenant(connection: AsyncConnection, tenant_id: str) -> tuple[Vouche
     """A merchant's systems, by name."""
     statement = select(voucher_system).where(voucher_system.c.tenant_id == tenant_id)
     rows = await connection.execute(statement.order_by(voucher_system.c.name, voucher_system.c.id))
-    return tuple(_read(row) for row in rows.mappings())
+    return tuple(read_system(row) for row in rows.mappings())
 
 
 async def add(connection: AsyncConnection, one: VoucherSystem, now: datetime) -> None:
@@ -155,7 +155,7 @@ async def leave(connection: AsyncConnection, system_id: str, location_id: str) -
 
 async def _one(connection: AsyncConnection, statement: Select[Any]) -> VoucherSystem | None:
     row = (await connection.execute(statement)).mappings().one_or_none()
-    return None if row is None else _read(row)
+    return None if row is None else read_system(row)
 
 
 def _changing(one: VoucherSystem) -> dict[str, Any]:
@@ -169,7 +169,8 @@ def _changing(one: VoucherSystem) -> dict[str, Any]:
     }
 
 
-def _read(row: RowMapping) -> VoucherSystem:
+def read_system(row: RowMapping) -> VoucherSystem:
+    """The system in a row that has its columns by their names."""
     return VoucherSystem(
         id=row["id"],
         tenant_id=row["tenant_id"],
