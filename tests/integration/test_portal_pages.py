@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.counter_callers import Callers
 from tests.integration.portal_house import NUMBER, Portal, real_portal
 from tests.lines import PATIENCE
 from tests.support.console.asgi_client import Answer, Client
@@ -33,23 +34,13 @@ from tillbridge.engine.engine import TerminalSetup
 from tillbridge.engine.opening import open_engine
 from tillbridge.runtime.effects import Runtime
 from tillbridge.upstream.addresses import WebhookSettings
-from tillbridge.web.asgi import App
 
 
 @dataclass(frozen=True)
-class Counter:
+class Counter(Callers):
     """A connector's console with its portal."""
 
-    app: App
     desk: PortalDesk
-
-    def program(self) -> Client:
-        return Client(self.app, {"authorization": f"Bearer {KEY}"})
-
-    async def person(self, language: str = "en") -> Client:
-        browser = Client(self.app, {"accept": "text/html", "accept-language": language})
-        assert (await browser.submit("/sign-in", key=KEY)).status == 303
-        return browser
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.integration.counter_callers import Callers
 from tests.support.console.asgi_client import Answer, Client
 from tests.support.console.counter import CONSOLE, KEY, SETTINGS, direct
 from tests.support.console.reading import hidden
@@ -23,21 +24,11 @@ from tillbridge.engine.engine import TerminalSetup
 from tillbridge.engine.opening import open_engine
 from tillbridge.runtime.effects import Runtime
 from tillbridge.upstream.addresses import WebhookSettings
-from tillbridge.web.asgi import App
 
 
 @dataclass(frozen=True)
-class Counter:
-    app: App
+class Counter(Callers):
     features: Features
-
-    def program(self) -> Client:
-        return Client(self.app, {"authorization": f"Bearer {KEY}"})
-
-    async def person(self, language: str = "en") -> Client:
-        browser = Client(self.app, {"accept": "text/html", "accept-language": language})
-        assert (await browser.submit("/sign-in", key=KEY)).status == 303
-        return browser
 
 
 @asynccontextmanager
