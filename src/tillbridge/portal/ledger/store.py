@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import RowMapping, func, or_, select
+from sqlalchemy import ColumnElement, RowMapping, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tillbridge.portal.ledger import sets
@@ -38,16 +38,22 @@ async def originals(connection: AsyncConnection, operation_ids: Collection[str])
     """The entries of these operations with what is left of each, by operation; the vouchers must be locked."""
     if not operation_ids:
         return {}
-    rows = await connection.execute(select(entry).where(sets.among(connection, entry.c.operation_id, operation_ids)))
-    entries = {one.id: one for one in map(_entry, rows.mappings())}
-    if not entries:
+    found = await _originals(connection, sets.among(connection, entry.c.operation_id, operation_ids))
+    return {one.entry.at.operation_id: one for one in found if one.entry.at.operation_id is not None}
+
+
+async def originals_of(connection: AsyncConnection, entry_ids: Collection[str]) -> Mapping[str, Original]:
+    """These entries with what is left of each, by entry; the vouchers must be locked."""
+    if not entry_ids:
         return {}
-    net = await _net(connection, entries)
-    return {
-        one.at.operation_id: Original(one, net.get(one.id, {}))
-        for one in entries.values()
-        if one.at.operation_id is not None
-    }
+    found = await _originals(connection, sets.among(connection, entry.c.id, entry_ids))
+    return {one.entry.id: one for one in found}
+
+
+async def _originals(connection: AsyncConnection, where: ColumnElement[bool]) -> Sequence[Original]:
+    entries = {one.id: one for one in map(_entry, (await connection.execute(select(entry).where(where))).mappings())}
+    net = await _net(connection, entries) if entries else {}
+    return [Original(one, net.get(one.id, {})) for one in entries.values()]
 
 
 async def _net(connection: AsyncConnection, entries: Mapping[str, Entry]) -> Mapping[str, Mapping[str, int]]:

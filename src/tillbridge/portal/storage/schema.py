@@ -3,6 +3,7 @@
 from tillbridge.portal.accounts import tables as accounts
 from tillbridge.portal.audit import tables as audit
 from tillbridge.portal.commands import tables as commands
+from tillbridge.portal.corrections import tables as corrections
 from tillbridge.portal.customers import tables as customers
 from tillbridge.portal.ledger import tables as ledger
 from tillbridge.portal.licences import tables as licences
@@ -11,14 +12,20 @@ from tillbridge.portal.locations import tables as locations
 from tillbridge.portal.mail import tables as mail
 from tillbridge.portal.maintenance import tables as maintenance
 from tillbridge.portal.pairing import tables as pairing
+from tillbridge.portal.partners import tables as partners
+from tillbridge.portal.printing import tables as printing
+from tillbridge.portal.risk import tables as risk
+from tillbridge.portal.settlement import tables as settlement
 from tillbridge.portal.storage import keys_proof
 from tillbridge.portal.storage.columns import metadata
+from tillbridge.portal.validity import tables as validity
 from tillbridge.portal.vouchers import tables as vouchers
 
 __all__ = [
     "accounts",
     "audit",
     "commands",
+    "corrections",
     "customers",
     "keys_proof",
     "ledger",
@@ -29,5 +36,10 @@ __all__ = [
     "maintenance",
     "metadata",
     "pairing",
+    "partners",
+    "printing",
+    "risk",
+    "settlement",
+    "validity",
     "vouchers",
 ]

@@ -27,6 +27,9 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 Scope = tuple[str, str]
 """A location and a key, or a system and a number, or a location and what is guessed there."""
 
+VoucherRow = dict[str, object]
+"""A voucher as it was read and as it ends."""
+
 
 class KeysTaken(Exception):  # what happened: another process was faster with one of these keys
     """One of these keys has been used since it was looked up. Nothing may be committed."""
@@ -152,6 +155,23 @@ async def change_vouchers(connection: AsyncConnection, rows: Sequence[sets.Row])
     changed = await sets.change(connection, voucher, rows, _VOUCHER_CHANGES, _VOUCHER_HOLDS)
     if changed != len(rows):
         raise LedgerMoved
+
+
+def voucher_row(before: Voucher, after: Voucher) -> VoucherRow:
+    """What `change_vouchers` needs to know of a voucher that was read as `before` and is to be `after`."""
+    return {
+        "id": before.id,
+        "balance": before.balance,
+        "seq": before.seq,
+        "moved": after.balance - before.balance,
+        "entries": after.seq - before.seq,
+        "written_off": after.written_off,
+        "loaded_once": after.loaded_once,
+        "last_activity": after.last_activity,
+        "pin_misses": after.guard.misses,
+        "pin_locked_until": after.guard.locked_until,
+        "pin_blocked": after.guard.blocked,
+    }
 
 
 _VOUCHER_CHANGES: Final = (

@@ -30,6 +30,7 @@ from tillbridge.portal.vouchers.pages_forms import (
     state_badge,
     wrong_of,
 )
+from tillbridge.portal.vouchers.sections import tabs
 from tillbridge.portal.vouchers.systems_model import LONGEST_NAME, Circulation, Draft, VoucherSystem
 from tillbridge.portal.vouchers.systems_service import Systems
 from tillbridge.web.going import see_other
@@ -127,6 +128,7 @@ class SystemPages:
             visit=visit,
             zone=one.time_zone,
             one=one,
+            tabs=tabs(words.t, person, one.id, ""),
             figures=figures(words, one, seen.circulation),
             load=[amount(words, minor, one.currency) for minor in (one.load_min, one.load_max)],
             most=amount(words, one.balance_max, one.currency),

@@ -265,21 +265,9 @@ class Round:
         await store.change(connection, written.changed.values())
         await store.keep_windows(connection, written.windows)
 
-    def _voucher_rows(self) -> list[dict[str, object]]:
+    def _voucher_rows(self) -> list[store.VoucherRow]:
         return [
-            {
-                "id": voucher_id,
-                "balance": before.balance,
-                "seq": before.seq,
-                "moved": after.balance - before.balance,
-                "entries": after.seq - before.seq,
-                "written_off": after.written_off,
-                "loaded_once": after.loaded_once,
-                "last_activity": after.last_activity,
-                "pin_misses": after.guard.misses,
-                "pin_locked_until": after.guard.locked_until,
-                "pin_blocked": after.guard.blocked,
-            }
+            store.voucher_row(before, after)
             for voucher_id, before in sorted(self._before.items())
             if (after := self._known.vouchers[voucher_id]) != before
         ]
