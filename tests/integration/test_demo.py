@@ -16,7 +16,8 @@ from typing import Any, Final
 import aiohttp
 import pytest
 
-from tests.support.shop import START_SECONDS, TILLBRIDGE, Program
+from tests.support import warm
+from tests.support.shop import START_SECONDS, Program
 from tillbridge.demo.plan import LOGIN, PASSWORD, Plan
 from tillbridge.portal.demo_access import OWNER, VOUCHERS
 from tillbridge.portal.demo_access import PASSWORD as PORTAL_PASSWORD
@@ -76,7 +77,10 @@ async def command(*words: str) -> tuple[int, str]:
 
 async def tillbridge(*words: str) -> tuple[int, str]:
     """`tillbridge` with these words."""
-    return await command(str(TILLBRIDGE), *words)
+    process = await warm.start(words, environment=os.environ, session=True)
+    async with asyncio.timeout(2 * START_SECONDS):
+        said, _ = await process.communicate()
+    return process.returncode or 0, said.decode()
 
 
 async def ask(url: str) -> Any:

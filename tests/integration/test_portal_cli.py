@@ -1,6 +1,7 @@
 """`tillbridge portal` as a person types it: as real processes, and with plain sentences where something is wrong."""
 
 import asyncio
+import os
 import re
 import shutil
 import sqlite3
@@ -15,6 +16,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from tests.portal.storage.office import whole
+from tests.support import warm
 from tests.support.shop import TILLBRIDGE, Program, free_port
 from tillbridge.cli.main import app
 from tillbridge.portal.audit.sealing import Sealer
@@ -56,14 +58,7 @@ def config(filled: Path, tmp_path: Path) -> Path:
 
 async def process(*words: str, folder: Path) -> tuple[int, str, str]:
     """A command as a process of its own: exit code, output, and errors."""
-    started = await asyncio.create_subprocess_exec(
-        str(TILLBRIDGE),
-        "portal",
-        *words,
-        cwd=folder,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    started = await warm.start(("portal", *words), environment=os.environ, folder=folder)
     output, errors = await started.communicate()
     assert started.returncode is not None
     return started.returncode, output.decode(), errors.decode()

@@ -15,7 +15,9 @@ from typing import Any, Final
 
 import yaml
 
-from tests.support.shop import START_SECONDS, TILLBRIDGE, Program, free_port
+from tests.support import warm
+from tests.support.shop import START_SECONDS, Program, free_port
+from tests.support.warm import WarmProcess
 from tillbridge.protocols import registry
 from tillbridge.runtime.effects import Runtime
 from tillbridge.virtual.behaviour import ScriptedBehaviour
@@ -48,7 +50,7 @@ class Counter:
     terminal_port: int
     native_port: int = field(default_factory=free_port)
     running: list[Program] = field(default_factory=list)
-    started: list[asyncio.subprocess.Process] = field(default_factory=list)
+    started: list[WarmProcess] = field(default_factory=list)
 
     @property
     def data(self) -> Path:
@@ -101,17 +103,9 @@ class Counter:
             out, err = await process.communicate(text.encode())
         return Told(process.returncode or 0, out.decode(), err.decode())
 
-    async def start(self, *arguments: str) -> asyncio.subprocess.Process:
+    async def start(self, *arguments: str) -> WarmProcess:
         """Starts `tillbridge` with these arguments."""
-        process = await asyncio.create_subprocess_exec(
-            str(TILLBRIDGE),
-            *arguments,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=self.environment,
-            cwd=self.folder,
-        )
+        process = await warm.start(arguments, environment=self.environment, folder=self.folder, typing=True)
         self.started.append(process)
         return process
 
@@ -201,7 +195,7 @@ async def counter(folder: Path, *, delay: float = 0.0) -> AsyncIterator[Counter]
         terminal.ledger.close()
 
 
-def interrupt(process: asyncio.subprocess.Process) -> None:
+def interrupt(process: asyncio.subprocess.Process | WarmProcess) -> None:
     """Ctrl-C."""
     with suppress(ProcessLookupError):
         process.send_signal(signal.SIGINT)

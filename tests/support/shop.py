@@ -19,7 +19,9 @@ import aiohttp
 import yaml
 from argon2 import PasswordHasher
 
+from tests.support import warm
 from tests.support.line_tap import SerialTap, TcpTap
+from tests.support.warm import WarmProcess
 
 TILLBRIDGE: Final = Path(sys.executable).with_name("tillbridge")
 START_SECONDS: Final = 30.0
@@ -44,22 +46,30 @@ class ConnectorDied(AssertionError):
 class Program:
     """A started command. Its output is kept, so that a failing test can say what it said."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process | WarmProcess) -> None:
         self.process = process
         self.said: list[str] = []
 
     @classmethod
-    async def start(cls, *arguments: str, before: Sequence[str] = (), ready: str) -> "Program":
-        """Starts `tillbridge` with these arguments and waits until it prints a line that holds `ready`."""
-        process = await asyncio.create_subprocess_exec(
-            *before,
-            str(TILLBRIDGE),
-            *arguments,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env={**os.environ, "COLUMNS": "200", "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"},
-            start_new_session=True,
-        )
+    async def start(cls, *arguments: str, before: Sequence[str] = (), cold: bool = False, ready: str) -> "Program":
+        """Starts `tillbridge` with these arguments and waits until it prints a line that holds `ready`.
+
+        `before` is a tracer in front of it. `cold`: it reads its own modules, as a shop's does.
+        """
+        environment = {**os.environ, "COLUMNS": "200", "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
+        process: asyncio.subprocess.Process | WarmProcess
+        if before or cold:
+            process = await asyncio.create_subprocess_exec(
+                *before,
+                str(TILLBRIDGE),
+                *arguments,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,
+            )
+        else:
+            process = await warm.start(arguments, environment=environment, session=True)
         program = cls(process)
         try:
             async with asyncio.timeout(START_SECONDS):
