@@ -17,8 +17,8 @@ PEER_INSTALL := $(PEER)/bin/python $(PIP_INSTALL_OPTIONS) --require-hashes
 # What the tests need from Debian: strace watches the order of flush and send, the browser looks at the console's pages,
 # node runs the Postman collections, openssl makes the certificate of a webhook's receiver, PostgreSQL serves the portal's tests.
 SYSTEM_PACKAGES := chromium chromium-driver curl git nodejs=node npm=npm openssl postgresql=initdb strace
-# Three workers, because many tests wait for a wire; each takes a whole file (tests/conftest.py), the long ones first.
-PYTEST := $(BIN)/python -m pytest --numprocesses 3 --no-loadscope-reorder
+# Four workers, because many tests wait for a wire; each takes a whole file (tests/conftest.py), the long ones first.
+PYTEST := $(BIN)/python -m pytest --numprocesses 4 --no-loadscope-reorder
 
 help: ## lists these commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16

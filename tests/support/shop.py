@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,12 +32,23 @@ LOGIN: Final = {"Authorization": aiohttp.encode_basic_auth("log", "pwd")}
 _HASH: Final = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("pwd")
 
 
+FIRST_PORT: Final = 20_000
+PORTS_OF_A_WORKER: Final = 1_000
+"""Below those that the system gives to callers, who could take one between its being found and its being used."""
+
+_ports: Final = cycle(range(PORTS_OF_A_WORKER))
+
+
 def free_port() -> int:
-    """A port of the loopback that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of the loopback that nobody listens on, and that no other worker of the tests will be given."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw9").removeprefix("gw"))
+    first = FIRST_PORT + worker % 10 * PORTS_OF_A_WORKER
+    for _ in range(PORTS_OF_A_WORKER):
+        port = first + next(_ports)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("every port of this worker is in use")
 
 
 class ConnectorDied(AssertionError):

@@ -87,12 +87,8 @@ async def start(
     ours, theirs = socket.socketpair()
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
-    asked = {
-        "arguments": list(arguments),
-        "environment": dict(environment),
-        "folder": str(folder or Path.cwd()),
-        "session": session,
-    }
+    asked = {"arguments": list(arguments), "environment": dict(environment), "session": session}
+    asked["folder"] = str(folder or Path.cwd())
     nothing = os.open(os.devnull, os.O_RDONLY)
     fds = [theirs.fileno() if typing else nothing, out_write, out_write if session else err_write]
     raw = asking.get_extra_info("socket")
