@@ -150,6 +150,11 @@ order. Whoever comes back with the last `id`, as `Last-Event-ID` or `?after=`, i
 over a broken line, a restart of the connector or a day of absence. `?after=0` begins at the beginning. What a terminal
 does meanwhile (`progress`) comes without `id` as it happens, and is not told again.
 
+In a shop that is paired with a portal the stream tells vouchers, too: `voucher_service` with a
+[VoucherServiceResource](#voucherserviceresource), at once and when it changes, and `voucher` with a
+[StreamedVoucherResource](#streamedvoucherresource), each step of an action. They have no `id` and are not told again;
+see [vouchers at the till](connector-vouchers.md#9-events). A reader skips events whose name it does not know.
+
 There is a sign of life every {BEAT_SECONDS:g} seconds. A client that takes nothing for {SEND_PATIENCE:g} seconds, or
 falls {MOST_KEPT} events behind, is cut off; it comes back where it was.
 """

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tillbridge.upstream.signing import sign
+from tillbridge.web.webhooks.signing import sign
 
 SECRET = "whsec_dGlsbGJyaWRnZS1nb2xkZW4tc2VjcmV0LW51bWJlci0wMDE="
 OLDER = "whsec_dGlsbGJyaWRnZS1nb2xkZW4tc2VjcmV0LW51bWJlci0wMDI="

@@ -18,8 +18,8 @@ from tillbridge.connector.receipts.settings import ReceiptSettings
 from tillbridge.domain.cashier_texts import Language
 from tillbridge.domain.errors import Code
 from tillbridge.domain.receipt import Copy
-from tillbridge.upstream.addresses import WebhookSettings
 from tillbridge.upstream.messages import MessageType
+from tillbridge.web.webhooks.addresses import WebhookSettings
 
 NOWHERE = "http://localhost:9/told"
 

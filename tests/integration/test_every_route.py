@@ -67,6 +67,9 @@ MAY: Final[dict[str, set[Scope]]] = {
     "put_back_voucher": {PAY, REFUND},
     "reverse_voucher": {REFUND},
     "resolve_voucher": {SETTLE},
+    "make_voucher_slip": {PAY, REFUND},
+    "print_balance_slip": {PAY, REFUND},
+    "print_voucher_slip": {PAY, REFUND},
     "close_receipt": {PAY},
     "cancel_receipt": {PAY, REFUND},
 }
@@ -74,7 +77,7 @@ MAY: Final[dict[str, set[Scope]]] = {
 
 FOR_ALL: Final = {
     *("get_payment", "find_payment", "list_events", "get_receipt", "list_terminals", "get_terminal"),
-    "get_voucher_action",
+    *("get_voucher_action", "get_voucher_service", "get_voucher_slip"),
 }
 
 ANY_NAME: Final = {"close_receipt", "cancel_receipt"}

@@ -23,12 +23,12 @@ from tillbridge.engine.opening import JOURNAL_FILE, open_engine
 from tillbridge.runtime.effects import Runtime
 from tillbridge.runtime.manual import run_manual
 from tillbridge.runtime.sqlite import CommittingThread, Connect
-from tillbridge.upstream.addresses import WebhookSettings
-from tillbridge.upstream.courier import Reply
-from tillbridge.upstream.http_courier import HttpCourier
 from tillbridge.upstream.messages import SUBSCRIBABLE
 from tillbridge.upstream.outbox import Outbox, open_outbox, run_webhooks
 from tillbridge.upstream.write_keys import WriteKey
+from tillbridge.web.webhooks.addresses import WebhookSettings
+from tillbridge.web.webhooks.courier import Reply
+from tillbridge.web.webhooks.http_courier import HttpCourier
 
 LOCAL = WebhookSettings(allow_http_to_loopback=True)
 PATIENCE = 0.5

@@ -18,9 +18,11 @@ from tests.support.receiver import Receiver, receiving
 from tests.support.webhooks import Said
 from tillbridge.connector.settings import CONSOLE_PORT
 from tillbridge.runtime.effects import Runtime
-from tillbridge.upstream import backoff, http_courier, secret_file, store
-from tillbridge.upstream.messages import MessageType, write_body
-from tillbridge.upstream.signing import new_secret, sign
+from tillbridge.upstream import secret_file, store
+from tillbridge.upstream.messages import MessageType
+from tillbridge.web.webhooks import backoff, http_courier
+from tillbridge.web.webhooks.envelope import write_body
+from tillbridge.web.webhooks.signing import new_secret, sign
 
 PAGE = "how-to/receive-webhooks.md"
 SECRETS = [new_secret(Runtime().chance) for _ in range(2)]

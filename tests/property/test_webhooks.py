@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from tests.support.receiver import receiving
 from tests.support.webhooks import Said, signature
 from tillbridge.runtime.manual import EPOCH
-from tillbridge.upstream.addresses import WebhookSettings
-from tillbridge.upstream.courier import Reply, read_reply
-from tillbridge.upstream.http_courier import HttpCourier
-from tillbridge.upstream.signing import new_secret, sign
+from tillbridge.web.webhooks.addresses import WebhookSettings
+from tillbridge.web.webhooks.courier import Reply, read_reply
+from tillbridge.web.webhooks.http_courier import HttpCourier
+from tillbridge.web.webhooks.signing import new_secret, sign
 
 _body = st.text(max_size=300).map(lambda text: text.encode(errors="replace"))
 _secret = st.integers(0, 2**32).map(lambda seed: new_secret(random.Random(seed)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from tests.support.webhooks import Said
 from tillbridge.runtime.manual import ManualLoop
-from tillbridge.upstream.courier import Courier, Reply
+from tillbridge.web.webhooks.courier import Courier, Reply
 
 TOOK_IT = b"HTTP/1.1 204 No Content\r\n\r\n"
 BROKEN = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 4\r\n\r\noops"

@@ -20,11 +20,11 @@ from tillbridge.engine.opening import JOURNAL_FILE
 from tillbridge.protocols.contract import Payment
 from tillbridge.runtime.manual import ManualClock, manual_runtime
 from tillbridge.runtime.sqlite import Connect, InlineCommitter
-from tillbridge.upstream.addresses import WebhookSettings
-from tillbridge.upstream.courier import Courier, Reply
 from tillbridge.upstream.messages import SUBSCRIBABLE, MessageType
 from tillbridge.upstream.outbox import Outbox, Shown, open_outbox, run_webhooks
 from tillbridge.upstream.write_keys import WriteKey
+from tillbridge.web.webhooks.addresses import WebhookSettings
+from tillbridge.web.webhooks.courier import Courier, Reply
 
 DAY = 24 * 3600.0
 URL = "http://127.0.0.1:9/told"

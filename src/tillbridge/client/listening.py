@@ -17,6 +17,9 @@ SILENCE_SECONDS: Final = 40.0
 LARGEST_LINE: Final = 1024 * 1024
 """Bytes of one event: a payment with a customer's slip is a few thousand."""
 
+_PAYMENT: Final = b"payment"
+"""The events that are told on; a connector may tell of other things besides, such as vouchers."""
+
 _BROKEN: Final = (aiohttp.ClientError, TimeoutError)
 
 
@@ -56,12 +59,14 @@ class Listening:
         )
 
     async def _read(self, content: aiohttp.StreamReader) -> AsyncIterator[StreamedResource]:
-        place, told = self.place, None
+        place, told, kind = self.place, None, _PAYMENT
         async for line in content:
             name, _, value = line.rstrip(b"\r\n").partition(b":")
             if name == b"id":
                 place = int(value)
-            elif name == b"data":
+            elif name == b"event":
+                kind = value.strip()
+            elif name == b"data" and kind == _PAYMENT:
                 told = StreamedResource.model_validate_json(value)
             elif not line.strip():
                 # An empty line ends an event: only now all of it is here, and its place counts.
@@ -69,7 +74,7 @@ class Listening:
                 self.place = place
                 if told is not None:
                     yield told
-                told = None
+                told, kind = None, _PAYMENT
 
     async def _pause(self, error: Exception | None) -> None:
         if self._tries >= len(AGAIN_SECONDS):

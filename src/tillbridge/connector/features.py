@@ -13,6 +13,8 @@ import structlog
 from tillbridge.connector.api.portal import add_portal
 from tillbridge.connector.api.receipts import add_receipts
 from tillbridge.connector.api.routes import AddRoutes
+from tillbridge.connector.api.voucher_events import tell_of_vouchers
+from tillbridge.connector.api.voucher_slips import add_voucher_slips
 from tillbridge.connector.api.vouchers import add_vouchers
 from tillbridge.connector.api.webhooks import add_webhooks, written_payment
 from tillbridge.connector.portal.desk import PortalDesk, Runner, open_portal
@@ -22,9 +24,9 @@ from tillbridge.connector.receipts.settings import ReceiptSettings
 from tillbridge.connector.vouchers.opening import Vouchers
 from tillbridge.engine.engine import Engine
 from tillbridge.runtime.effects import Runtime
-from tillbridge.upstream.addresses import WebhookSettings
-from tillbridge.upstream.courier import CourierOnDemand
 from tillbridge.upstream.outbox import Outbox, open_outbox, run_webhooks
+from tillbridge.web.webhooks.addresses import WebhookSettings
+from tillbridge.web.webhooks.courier import CourierOnDemand
 
 if TYPE_CHECKING:
     from tillbridge.connector.portal.connection import Connection
@@ -54,6 +56,8 @@ class Features:
             lambda app: add_receipts(app, self.receipts),
             lambda app: add_portal(app, self.portal),
             lambda app: add_vouchers(app, self.vouchers),
+            lambda app: add_voucher_slips(app, self.vouchers, self.receipts),
+            lambda app: tell_of_vouchers(app, self.vouchers),
         )
 
     async def tell(self) -> None:

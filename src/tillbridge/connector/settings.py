@@ -15,7 +15,7 @@ from tillbridge.connector.receipts.settings import ReceiptSettings
 from tillbridge.domain.cashier_texts import Language
 from tillbridge.engine.rules import EngineSettings
 from tillbridge.runtime.logging import Level
-from tillbridge.upstream.addresses import WebhookSettings
+from tillbridge.web.webhooks.addresses import WebhookSettings
 
 MOST_TERMINALS: Final = 200
 """More than any shop has at one computer, and few enough to ask each for a sign of life every minute."""

@@ -191,6 +191,12 @@ _ORDER: Final = {
         cs="Peníze už jsou zpět na poukazu. Zavolejte centrálu.",
         en="The money is already back on the voucher. Please call the office.",
     ),
+    Code.VOUCHER_OFFLINE_LIMIT: Said(
+        de="Ohne Verbindung geht das nicht. Bitte eine andere Zahlung nehmen.",
+        fr="Impossible sans connexion. Encaissez autrement.",
+        cs="Bez spojení to nejde. Přijměte jinou platbu.",
+        en="Not possible without a connection. Please take another payment.",
+    ),
 }
 
 VOUCHER_REFUSED: Final[Mapping[Code, Said]] = MappingProxyType({**_READING, **_STATE, **_FUNDS, **_ORDER})

@@ -126,6 +126,7 @@ class Code(StrEnum):
     VOUCHER_RUNNING = "voucher_running"
     VOUCHER_VOIDED = "voucher_voided"
     VOUCHER_ORDER = "voucher_order"
+    VOUCHER_OFFLINE_LIMIT = "voucher_offline_limit"
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ _ENTRIES: Final = {
     Code.VOUCHER_RUNNING: Entry(409, "The same request is still being carried out.", "Send it again in a second.", "V502", passing=True),
     Code.VOUCHER_VOIDED: Entry(409, "This action was taken back before it arrived. Nothing was booked.", "Begin anew with a new key if it is still wanted.", "V503"),
     Code.VOUCHER_ORDER: Entry(409, "This payment was put back already.", "Call the office: the receipt says paid and the voucher was given its money back.", "V504"),
+    Code.VOUCHER_OFFLINE_LIMIT: Entry(409, "This voucher cannot be taken without a connection.", "Take another payment; the office sets how much may be taken without one.", "V506"),
 }  # fmt: skip
 
 VOUCHER_ENTRIES: Final[Mapping[Code, Entry]] = MappingProxyType(_ENTRIES)

@@ -26,8 +26,8 @@ MONEY: Final = frozenset({Scope.VOUCHERS_LOAD, Scope.VOUCHERS_REDEEM, Scope.VOUC
 
 _NAMES: Final = frozenset(scope.value for scope in Scope)
 
-WHILE_CONVERTING: Final = frozenset({Scope.STATUS, Scope.CONVERSION})
-"""All that a link may do while its customer base is being converted."""
+WHILE_CONVERTING: Final = frozenset({Scope.STATUS, Scope.CONVERSION, Scope.VOUCHERS_CANCEL})
+"""All that a link may do while its customer base is being converted: nothing stops money going back on a voucher."""
 
 
 class Service(StrEnum):

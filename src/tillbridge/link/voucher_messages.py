@@ -26,6 +26,7 @@ Amount = Annotated[StrictInt, Field(ge=1, le=MAX_MINOR)]
 CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 Number = Annotated[str, Field(pattern=r"^[0-9]{14}$")]
 Pin = Annotated[str, Field(pattern=r"^[0-9]{4}$")]
+MerchantNumber = Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,20}$")]
 Name = Annotated[str, Field(max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
@@ -63,20 +64,25 @@ class _Said(BaseModel):
 
 
 class Lookup(_Asked):
-    """What is on a voucher. It needs no PIN and moves nothing."""
+    """What is on a voucher. It needs no PIN and moves nothing. `merchant` is the number that its code names, if any."""
 
     number: Number
     currency: CurrencyCode
+    merchant: MerchantNumber | None = None
 
 
 class _Action(_Asked):
-    """`transaction_ref` is the till's receipt; `station` and `operator` are for the shop's own lists."""
+    """`transaction_ref` is the till's receipt; `station` and `operator` are for the shop's own lists.
+
+    `merchant` is the merchant's number that the voucher's code names, where it names one.
+    """
 
     number: Number
     currency: CurrencyCode
     transaction_ref: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
     station: Name = ""
     operator: Name = ""
+    merchant: MerchantNumber | None = None
 
 
 class Load(_Action):

@@ -1,12 +1,10 @@
-"""What a receiver is told, and when: the types of messages, which journal events they come from, and their body.
+"""What a receiver is told, and when: the types of messages, and which journal events they come from.
 
 The envelope (`type`, `timestamp`, `data`) and the headers are those of https://www.standardwebhooks.com; how a receiver
 reads them stands in docs/how-to/receive-webhooks.md.
 """
 
-import json
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -63,9 +61,3 @@ def message_type(event: Event) -> MessageType | None:
 def message_id(event: Event) -> str:
     """The message's name for ever. Random through the payment's id, so that no restored journal makes it again."""
     return f"msg_{event.payment_id}_{event.seq}"
-
-
-def write_body(kind: str, at: datetime, data: Mapping[str, object]) -> bytes:
-    """The body of a message."""
-    body = {"type": kind, "timestamp": at.isoformat().replace("+00:00", "Z"), "data": data}
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()

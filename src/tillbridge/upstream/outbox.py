@@ -16,16 +16,16 @@ from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.engine.feed import Watcher
 from tillbridge.runtime.effects import Runtime
 from tillbridge.runtime.sqlite import Committer
-from tillbridge.upstream.addresses import AddressRefused, WebhookSettings, check_reachable, check_url
-from tillbridge.upstream.courier import Courier
 from tillbridge.upstream.messages import MessageType, Resource
 from tillbridge.upstream.reading import OutboxReading
 from tillbridge.upstream.receiver import Means, Receiver
 from tillbridge.upstream.records import Attempt, Delivery, Webhook
 from tillbridge.upstream.secret_file import SecretFile
-from tillbridge.upstream.signing import new_secret
 from tillbridge.upstream.store import OutboxStore, unknown
 from tillbridge.upstream.write_keys import WriteKey
+from tillbridge.web.webhooks.addresses import AddressRefused, WebhookSettings, check_reachable, check_url
+from tillbridge.web.webhooks.courier import Courier
+from tillbridge.web.webhooks.signing import new_secret
 
 log = structlog.get_logger(__name__)
 

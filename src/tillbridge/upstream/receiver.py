@@ -10,13 +10,14 @@ import structlog
 
 from tillbridge.runtime.effects import Runtime
 from tillbridge.runtime.sqlite import StorageUnavailable
-from tillbridge.upstream import backoff
-from tillbridge.upstream.courier import Courier, Reply
-from tillbridge.upstream.messages import MessageType, Resource, write_body
+from tillbridge.upstream.messages import MessageType, Resource
 from tillbridge.upstream.reading import OutboxReading
 from tillbridge.upstream.records import Attempt, Delivery, Webhook
-from tillbridge.upstream.signing import sign
 from tillbridge.upstream.store import OutboxStore, Turn
+from tillbridge.web.webhooks import backoff
+from tillbridge.web.webhooks.courier import Courier, Reply
+from tillbridge.web.webhooks.envelope import write_body
+from tillbridge.web.webhooks.signing import sign
 
 POLL_SECONDS: Final = 30.0
 """How often to look for events without being told of any: those that ride along tell nobody."""

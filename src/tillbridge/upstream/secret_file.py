@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.engine.journal.records import from_micros, to_micros
-from tillbridge.upstream.signing import is_secret
+from tillbridge.web.webhooks.signing import is_secret
 
 SECRETS_FILE: Final = "webhook-secrets.json"
 

@@ -24,13 +24,13 @@ from tillbridge.protocols.contract import Recovery
 from tillbridge.runtime.data_folder import DataFolder
 from tillbridge.runtime.effects import Runtime
 from tillbridge.runtime.sqlite import CommittingThread
-from tillbridge.upstream.addresses import WebhookSettings
 from tillbridge.virtual.behaviour import ScriptedBehaviour
 from tillbridge.virtual.driver import DirectTerminal
 from tillbridge.virtual.scenarios import Scenario
 from tillbridge.virtual.script import Step
 from tillbridge.virtual.terminal import VirtualTerminal
 from tillbridge.web.asgi import App
+from tillbridge.web.webhooks.addresses import WebhookSettings
 
 KEY: Final = "k3y-of-the-connector-for-tests"
 SETTINGS: Final = EngineSettings(time_zone="Europe/Paris", probe_seconds=0)

@@ -15,6 +15,7 @@ from tillbridge.connector.console.spreadsheet import COLUMNS
 from tillbridge.connector.console.tester import KNOWN
 from tillbridge.connector.console.till_form import AT_TILL
 from tillbridge.connector.console.undelivered import ANSWERS
+from tillbridge.connector.portal.faults import Cause as Away
 from tillbridge.connector.vouchers.model import Case, Decision
 from tillbridge.connector.vouchers.model import Kind as VoucherKind
 from tillbridge.connector.vouchers.model import State as VoucherAction
@@ -59,6 +60,7 @@ MADE_UP: Final = {
     *(f"stage.{stage}" for stage in Stage),
     *(f"progress.{progress}" for progress in Progress),
     *(f"cause.{cause}" for cause in Cause),
+    *(f"vouchers.cause.{away}" for away in Away),
     *(f"entry.{mode}" for mode in EntryMode),
     *(f"notice.{notice}" for notice in NOTICES | receipts.NOTICES | {"moved"}),
     *(f"receipt.copy.{copy}" for copy in Copy),

@@ -29,7 +29,7 @@ voucher_unreadable voucher_check_digit voucher_unknown voucher_two_pins voucher_
 voucher_not_activated voucher_blocked voucher_expired voucher_retired voucher_pin_wrong voucher_pin_locked
 voucher_pin_blocked voucher_empty voucher_funds voucher_cap voucher_amount voucher_load_spent voucher_over_reversal
 voucher_currency voucher_country voucher_rate voucher_not_participating voucher_quota voucher_key_body voucher_running
-voucher_voided voucher_order
+voucher_voided voucher_order voucher_offline_limit
 """.split()
 
 # People read these out on the telephone and write them into tickets. A number may be added here; one that stands here
@@ -98,6 +98,7 @@ _PROMISED_NUMBERS = {
     "V502": "voucher_running",
     "V503": "voucher_voided",
     "V504": "voucher_order",
+    "V506": "voucher_offline_limit",
 }
 
 # The office has yet to decide: the request was taken and stands, so 202 tells the connector to ask again. It is raised

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tillbridge.upstream.addresses import (
+from tillbridge.web.webhooks.addresses import (
     LONGEST_URL,
     AddressRefused,
     WebhookSettings,
@@ -18,7 +18,7 @@ from tillbridge.upstream.addresses import (
     check_reachable,
     check_url,
 )
-from tillbridge.upstream.http_courier import CheckedResolver
+from tillbridge.web.webhooks.http_courier import CheckedResolver
 
 STRICT = WebhookSettings()
 LOCAL = WebhookSettings(allow_http_to_loopback=True)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tillbridge.runtime.manual import EPOCH
-from tillbridge.upstream import backoff
+from tillbridge.web.webhooks import backoff
 
 
 @given(st.integers(0, 10_000))

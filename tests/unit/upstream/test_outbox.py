@@ -11,9 +11,9 @@ from tests.unit.engine.house import PAID
 from tests.unit.engine.puppet import LOST
 from tillbridge.domain.outcome import Declined
 from tillbridge.runtime.manual import EPOCH, run_manual
-from tillbridge.upstream.courier import Reply
 from tillbridge.upstream.messages import MessageType
 from tillbridge.upstream.records import DeliveryState
+from tillbridge.web.webhooks.courier import Reply
 
 OTHER = "http://127.0.0.1:9/other"
 MOMENT = 1.0

@@ -12,7 +12,7 @@ import pytest
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.runtime.manual import EPOCH
 from tillbridge.upstream.secret_file import OVERLAP, SECRETS_FILE, SecretFile
-from tillbridge.upstream.signing import is_secret, new_secret
+from tillbridge.web.webhooks.signing import is_secret, new_secret
 
 ONE, TWO, THREE = (new_secret(random.Random(seed)) for seed in range(3))
 

@@ -93,6 +93,7 @@ class _Watch:
     told: OrderedDict[str, tuple[Stage, Progress | None]] = field(default_factory=OrderedDict)
     over: bool = False
     led: bool = False
+    waiting: asyncio.Timeout | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -137,6 +138,19 @@ class Hub:
         self._open = ExitStack()
         self._watch: _Watch | None = None
         self._readers = 0
+        self.greetings: list[Callable[[], bytes]] = []
+        """What else every new reader is told at once, such as how a service stands."""
+
+    def tell(self, event: bytes) -> None:
+        """Tells all readers something that is in no journal of payments; who is not there then is not told."""
+        watch = self._watch
+        if watch is None or watch.over:
+            return
+        watch.add(Piece(None, event))
+        if watch.waiting is not None:
+            # Whoever waits for the engine on behalf of all stops waiting, and so all look again.
+            watch.waiting.reschedule(asyncio.get_running_loop().time())
+            watch.waiting = None
 
     @contextmanager
     def reader(self, after: int | None) -> Iterator["Reader"]:
@@ -160,7 +174,14 @@ class Hub:
             return
         watch.led = True
         try:
-            news = [await anext(watch.watcher)]
+            try:
+                async with asyncio.timeout(None) as watch.waiting:
+                    first = await anext(watch.watcher)
+            except TimeoutError:
+                return  # something else is told
+            finally:
+                watch.waiting = None
+            news = [first]
             try:
                 if self._readers >= MANY:
                     await asyncio.sleep(GATHER_SECONDS)
@@ -281,7 +302,8 @@ class JournalStream(EventStream):
 
     def first(self, source: Source) -> bytes:
         """See `EventStream.first`: where it begins, so that a client that loses the line at once loses no event."""
-        return RETRY.removesuffix(b"\n") + b"id: %d\n\n" % source.heard if isinstance(source, _While) else RETRY
+        begun = RETRY.removesuffix(b"\n") + b"id: %d\n\n" % source.heard if isinstance(source, _While) else RETRY
+        return begun + b"".join(greeting() for greeting in self._hub.greetings)
 
     def beat(self) -> bytes | None:
         """See `EventStream.beat`."""

@@ -6,11 +6,12 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from tillbridge.connector.api.resources import ProblemResource, StreamedResource
+from tillbridge.connector.api.voucher_events import StreamedVoucherResource
 
 _FRAMEWORK_ERROR: Final = "HTTPValidationError"
 """What the framework would answer to a wrong request; here that is a problem like every other."""
 
-_NOT_AN_ANSWER: Final = (ProblemResource, StreamedResource)
+_NOT_AN_ANSWER: Final = (ProblemResource, StreamedResource, StreamedVoucherResource)
 """Shapes that no route has as its model: errors, and what comes in the stream of events."""
 
 REFERENCE: Final = "#/components/schemas/{model}"

@@ -41,6 +41,9 @@ ALWAYS: Final = (
 CODES: Final = "x-codes"
 """The extension of OpenAPI under which a response lists the codes that it may carry."""
 
+VOUCHER_AMOUNT: Final = "voucher_amount"
+"""The kind of a wrong field by which the amount of a voucher is known from others."""
+
 _IDEMPOTENCY_KEY: Final = "idempotency-key"
 
 
@@ -139,7 +142,8 @@ def _invalid(error: RequestValidationError) -> BridgeError:
         return BridgeError(Code.KEY_REQUIRED)
     if source == "body" and not path:
         return BridgeError(Code.BODY_INVALID, "one JSON object with Content-Type: application/json is expected")
-    return BridgeError(Code.FIELD_INVALID, first["msg"], place=".".join(path) or source)
+    code = Code.VOUCHER_AMOUNT if first["type"] == VOUCHER_AMOUNT else Code.FIELD_INVALID
+    return BridgeError(code, first["msg"], place=".".join(path) or source)
 
 
 def _http(error: HTTPException) -> BridgeError:

@@ -16,6 +16,7 @@ from tillbridge.connector.api.keys import SHORTEST_KEY, KeyCheck
 from tillbridge.connector.api.portal import add_portal
 from tillbridge.connector.api.receipts import add_receipts
 from tillbridge.connector.api.routes import AddRoutes, api_app
+from tillbridge.connector.api.voucher_slips import add_voucher_slips
 from tillbridge.connector.api.vouchers import add_vouchers
 from tillbridge.connector.api.webhooks import add_webhooks
 from tillbridge.connector.portal.desk import PortalDesk
@@ -39,6 +40,7 @@ FEATURES: Final[tuple[AddRoutes, ...]] = (
     lambda app: add_receipts(app, cast(ReceiptDesk, None)),
     lambda app: add_portal(app, cast(PortalDesk, None)),
     lambda app: add_vouchers(app, cast(Vouchers, None)),
+    lambda app: add_voucher_slips(app, cast(Vouchers, None), cast(ReceiptDesk, None)),
 )
 """What a connector's composition adds to the native interface, for its description: with nothing behind it."""
 

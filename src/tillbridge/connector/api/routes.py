@@ -50,7 +50,8 @@ _LastEventId = Annotated[
 
 _EVENTS: Final[dict[int | str, dict[str, Any]]] = {
     200: {
-        "description": "Events named `payment`, each with a StreamedResource.",
+        "description": "Events named `payment`, each with a StreamedResource; `voucher` with a StreamedVoucherResource;"
+        " `voucher_service` with a VoucherServiceResource.",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     }
 }
@@ -118,14 +119,15 @@ def _describe_itself(app: FastAPI) -> None:
 
 
 def _add_events(app: FastAPI, engine: Engine, keys: KeyCheck) -> None:
-    hub = Hub(engine)
+    hub = app.state.hub = Hub(engine)
 
     async def events(request: Request, after: _After = None, last_event_id: _LastEventId = None) -> Response:
-        """Payments as they change, as server-sent events.
+        """Payments and vouchers as they change, as server-sent events.
 
         An event with an `id` is a line of the journal: whoever comes back with the last id (`Last-Event-ID`, or
-        `after`) is told everything since, in its order. Progress has no id and is not told again. The stream ends when
-        its reader is too slow, or when the key is taken away.
+        `after`) is told everything since, in its order. Progress has no id and is not told again, nor have the events
+        of vouchers: `voucher_service`, told at once and whenever it changes, and `voucher`, each step of an action.
+        The stream ends when its reader is too slow, or when the key is taken away.
         """
         grant = granted(request)
         place = after if last_event_id is None else int(last_event_id)

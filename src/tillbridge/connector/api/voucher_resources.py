@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Annotated, Final
 
 from fastapi import Header, Response
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic_core import PydanticCustomError
 
 from tillbridge.connector.api.bodies import LONGEST_NAME, AmountBody, Body, Name, PersonText, writable
 from tillbridge.connector.api.outcome_resources import AmountResource, Resource
-from tillbridge.connector.api.problems import problem_response
+from tillbridge.connector.api.problems import VOUCHER_AMOUNT, problem_response
 from tillbridge.connector.vouchers.judging import LEGACY, LEGACY_CODE, LEGACY_TEXT
-from tillbridge.connector.vouchers.model import RUNNING, Action, Case, Decision, Kind, State
+from tillbridge.connector.vouchers.model import RUNNING, Action, Case, Decision, Kind, Offline, State
 from tillbridge.domain.cashier_refusals import refusal_text
 from tillbridge.domain.cashier_texts import Language
 from tillbridge.domain.cashier_vouchers import PUT_BACK_SLIP, voucher_text
@@ -40,6 +41,23 @@ ShortText = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(writab
 CurrencyCode = Annotated[str, Field(pattern="^[A-Z]{3}$", examples=["EUR"])]
 
 
+def _whole(value: object, read: ValidatorFunctionWrapHandler) -> AmountBody:
+    try:
+        found: AmountBody = read(value)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        if first["loc"][:1] == ("currency",) or first["type"] in _NOT_THE_AMOUNT:
+            raise
+        raise PydanticCustomError(VOUCHER_AMOUNT, "an amount is a whole number of the smallest unit") from None
+    return found
+
+
+_NOT_THE_AMOUNT: Final = frozenset({"missing", "extra_forbidden"})
+
+VoucherAmount = Annotated[AmountBody, WrapValidator(_whole)]
+"""An amount whose refusal is that of vouchers (V304)."""
+
+
 class LookupBody(Body):
     """A voucher as it was scanned or typed, and the currency of the till."""
 
@@ -51,7 +69,7 @@ class LoadBody(Body):
     """Puts money on a voucher that is sold or loaded again. `receipt` is the till's number of the receipt."""
 
     code: ScannedCode
-    amount: AmountBody
+    amount: VoucherAmount
     receipt: Name
     station: ShortText = ""
     operator: ShortText = ""
@@ -61,16 +79,18 @@ class RedeemBody(Body):
     """Pays with a voucher: `up_to` takes the smaller of this amount and the balance, `exact` all of it or nothing.
 
     `receipt` is the till's number of the receipt, which it closes or cancels later. The PIN may be in the code, or
-    apart from it in `pin`.
+    apart from it in `pin`. `offline`: the till's operator may take it without a connection, at the merchant's risk,
+    as far as the office allows.
     """
 
     code: ScannedCode
     pin: ScannedPin = None
-    up_to: AmountBody | None = None
-    exact: AmountBody | None = None
+    up_to: VoucherAmount | None = None
+    exact: VoucherAmount | None = None
     receipt: Name
     station: ShortText = ""
     operator: ShortText = ""
+    offline: bool = False
 
 
 class DecideBody(Body):
@@ -122,8 +142,11 @@ class ActionResource(Resource):
     """An action with a voucher, as it stands now. `number` is masked.
 
     `asked` is what the till asked for, `taken` what was booked, `balance` what was left on the voucher then. `late`:
-    it waits for the portal for more than five minutes. `open_case`: a person has to look at it. `guest_text` is for
-    the slip of a guest whose money is on its way back.
+    it waits for the portal for more than five minutes. `open_case`: a person has to look at it. `set_aside`: it
+    belonged to another portal, and a person has looked after it. `offline`: it may be taken (`wanted`) or was taken
+    without a connection and not checked (`open`, the portal has not heard of it yet; `told`); `loss` is what of it the
+    portal could not take from the voucher then. `guest_text` is for the slip of a guest whose money is
+    on its way back.
     """
 
     key: str
@@ -142,6 +165,9 @@ class ActionResource(Resource):
     changed_at: datetime
     late: bool
     open_case: Case | None
+    set_aside: bool
+    offline: Offline | None
+    loss: AmountResource | None
     refusal: VoucherRefusalResource | None
     cashier_text: dict[Language, str] | None
     guest_text: dict[Language, str] | None
@@ -167,8 +193,11 @@ class ActionResource(Resource):
             changed_at=action.changed_at,
             late=action.late(now),
             open_case=case,
+            set_aside=action.set_aside,
+            offline=action.offline,
+            loss=_amount(action, action.loss),
             refusal=None if refused is None else _refusal(refused, action.currency),
-            cashier_text=_sentences(BridgeError(Code.VOUCHER_RUNNING), "") if action.state in RUNNING else None,
+            cashier_text=sentences(BridgeError(Code.VOUCHER_RUNNING), "") if action.state in RUNNING else None,
             guest_text=_guest(action),
         )
 
@@ -215,7 +244,7 @@ def voucher_problem(error: BridgeError, unit: str = "", moved: MoneyMoved = Mone
     `unit` is the currency of its amounts. What older tills know as one number alone has that beside it.
     """
     answer = problem_response(error, moved)
-    more: dict[str, object] = {"cashier_text": _sentences(error, unit), **error.members}
+    more: dict[str, object] = {"cashier_text": sentences(error, unit), **error.members}
     if error.code in LEGACY:
         more |= {"legacy_code": LEGACY_CODE, "legacy_text": LEGACY_TEXT}
     answer.body = json.dumps(json.loads(bytes(answer.body)) | more, ensure_ascii=False).encode()
@@ -230,10 +259,11 @@ def _amount(action: Action, minor: int | None) -> AmountResource | None:
 
 
 def _refusal(error: BridgeError, unit: str) -> VoucherRefusalResource:
-    return VoucherRefusalResource(code=error.code, number=error.entry.number, cashier_text=_sentences(error, unit))
+    return VoucherRefusalResource(code=error.code, number=error.entry.number, cashier_text=sentences(error, unit))
 
 
-def _sentences(error: BridgeError, unit: str) -> dict[Language, str]:
+def sentences(error: BridgeError, unit: str) -> dict[Language, str]:
+    """What the person at the till reads, in each language, with the figures that the refusal carries."""
     return {
         language: voucher_text(error, language, _writer(unit, language), _hour) or refusal_text(error.code, language)
         for language in Language

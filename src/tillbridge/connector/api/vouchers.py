@@ -6,14 +6,17 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 
 from tillbridge.connector.api.bodies import LONGEST_NAME, digest, writable
 from tillbridge.connector.api.describing import Route, json_answer
 from tillbridge.connector.api.headers import IdempotencyKey
 from tillbridge.connector.api.outcome_resources import Resource
 from tillbridge.connector.api.payments import ONE, WRITING
+from tillbridge.connector.api.problems import as_bridge_error
 from tillbridge.connector.api.repeats import Repeats
 from tillbridge.connector.api.scopes import Scope, granted
+from tillbridge.connector.api.voucher_events import add_voucher_service
 from tillbridge.connector.api.voucher_resources import (
     ActionHistoryResource,
     ActionResource,
@@ -60,6 +63,9 @@ _WAY: Final = (
 )
 """What may stand between a till and its vouchers."""
 
+UNANSWERED: Final = (*_WAY, Code.CURRENCY_UNKNOWN)
+"""What a question about a voucher may be refused with besides what is wrong with the voucher."""
+
 _BOOKING: Final = (*WRITING, *_WAY, *VOUCHER_ENTRIES, Code.CURRENCY_UNKNOWN, Code.ALREADY_CLOSED)
 _CHANGING: Final = (*WRITING, *ONE, Code.CONNECTOR_STOPPING)
 _READING: Final = (Code.CONNECTOR_STOPPING,)
@@ -88,8 +94,10 @@ class _Routes:
         """What is on a voucher. It needs no PIN, moves nothing, and is asked of the portal each time."""
         del idempotency_key  # every write has one; this one may be repeated as often as anybody likes
         try:
-            number = read_code(body.code).number
-            return json_answer(VoucherResource.of(await (await self._vouchers.desk()).lookup(number, body.currency)))
+            code = read_code(body.code)
+            desk = await self._vouchers.desk()
+            facts = await desk.lookup(code.number, body.currency, code.merchant or "")
+            return json_answer(VoucherResource.of(facts))
         except BridgeError as error:
             return voucher_problem(error, body.currency)
 
@@ -180,11 +188,7 @@ class _Routes:
     # ------------------------------------------------------------ shared
 
     async def _desk(self, key: str) -> "VoucherDesk":
-        """The desk for an action of this key. `BridgeError(PAYMENT_UNKNOWN)` where there can be none."""
-        desk = await self._vouchers.desk_or_none() if _KEY.fullmatch(key) else None
-        if desk is None:
-            raise BridgeError(Code.PAYMENT_UNKNOWN, "no action with a voucher has such a key", place="key")
-        return desk
+        return await known_desk(self._vouchers, key)
 
     async def _booked(self, key: str, kind: Kind, body: RedeemBody | LoadBody, unit: str) -> Response:
         try:
@@ -200,11 +204,35 @@ class _Routes:
         return ActionResource.of(action, self._vouchers.now(), action.case if desk is None else desk.case(action))
 
 
+async def known_desk(vouchers: Vouchers, key: str) -> "VoucherDesk":
+    """The desk for an action of this key. `BridgeError(PAYMENT_UNKNOWN)` where there can be none."""
+    desk = await vouchers.desk_or_none() if _KEY.fullmatch(key) else None
+    if desk is None:
+        raise BridgeError(Code.PAYMENT_UNKNOWN, "no action with a voucher has such a key", place="key")
+    return desk
+
+
 def add_vouchers(app: FastAPI, vouchers: Vouchers) -> None:
     """Adds the routes under `/vouchers` and `/receipts`."""
+    _say_what_is_wrong_with_amounts(app)
+    add_voucher_service(app, vouchers)
     of = _Routes(vouchers)
     for route in (*_desk_routes(of), *_action_routes(of), *_receipt_routes(of)):
         route.add_to(app)
+
+
+def _say_what_is_wrong_with_amounts(app: FastAPI) -> None:
+    """A malformed amount of a voucher is refused like every other refusal of vouchers."""
+    others = app.exception_handlers[RequestValidationError]
+
+    async def refuse(request: Request, error: Exception) -> Response:
+        known = as_bridge_error(error)
+        if known is not None and known.code is Code.VOUCHER_AMOUNT:
+            return voucher_problem(known)
+        answer: Response = await others(request, error)  # type: ignore[misc]  # ours are all asynchronous
+        return answer
+
+    app.add_exception_handler(RequestValidationError, refuse)
 
 
 def _desk_routes(of: _Routes) -> tuple[Route, ...]:
@@ -260,6 +288,8 @@ def _wanted(kind: Kind, body: RedeemBody | LoadBody) -> Wanted:
         receipt=body.receipt,
         station=body.station,
         operator=body.operator,
+        merchant=code.merchant or "",
+        offline=isinstance(body, RedeemBody) and body.offline,
     )
 
 

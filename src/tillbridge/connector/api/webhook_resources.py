@@ -8,10 +8,10 @@ from pydantic import AfterValidator, Field
 
 from tillbridge.connector.api.bodies import Body, PersonText, digest
 from tillbridge.connector.api.resources import Resource
-from tillbridge.upstream.addresses import LONGEST_URL
 from tillbridge.upstream.messages import SUBSCRIBABLE, MessageType
 from tillbridge.upstream.outbox import Shown
 from tillbridge.upstream.records import Attempt, Delivery, DeliveryState, Webhook
+from tillbridge.web.webhooks.addresses import LONGEST_URL
 
 
 def _subscribable(types: tuple[MessageType, ...] | None) -> tuple[MessageType, ...] | None:

@@ -25,6 +25,7 @@ from tillbridge.connector.console.views import (
     sentence,
     terminal_card,
 )
+from tillbridge.connector.console.voucher_views import service_sentence
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.engine.engine import MAX_PERSON_TEXT
 from tillbridge.engine.journal.journal import MoveRefused
@@ -89,6 +90,7 @@ class Pages:
             rows=[payment_row(payment, words) for payment in found],
             older=found[-1].id if len(found) == PAGE_ROWS else None,
             newest=before is None,
+            vouchers=service_sentence(self._site.premises.features.vouchers.service, words),
         )
 
     async def payment(self, request: Request, session: Session) -> Response:

@@ -5,13 +5,15 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
 
+from tillbridge.connector.api.voucher_events import told_with_until
 from tillbridge.connector.console.views import Badge, Tone
 from tillbridge.connector.console.words import Moment, Words
 from tillbridge.connector.vouchers.model import RUNNING, Action, Case, Decision, Kind, Line, State
+from tillbridge.connector.vouchers.service import Readiness, VoucherService
 from tillbridge.domain.cashier_refusals import refusal_text
 from tillbridge.domain.cashier_vouchers import voucher_text
 from tillbridge.domain.errors import BridgeError
-from tillbridge.domain.money import Money, currency
+from tillbridge.domain.money import EUR, Money, currency
 from tillbridge.domain.voucher_code import masked
 from tillbridge.link.voucher_messages import VoucherFacts, VoucherState
 
@@ -142,15 +144,15 @@ def receipt_cards(actions: Iterable[Action], words: Words) -> list[ReceiptCard]:
 def action_page(action: Action, case: Case | None, history: Iterable[Line], words: Words) -> ActionPage:
     """This action with its history."""
     lines = ((words.moment(line.at), words.t(f"vouchers.state.{line.state}"), _signed(line)) for line in history)
-    back = action.kind is Kind.REDEEM and action.state in RUNNING | _PAID
+    here = case is None and not action.set_aside
     return ActionPage(
         row=action_row(action, case, words),
         sentence=_sentence(action, words),
         balance="" if action.balance is None else _amount(action, action.balance, words),
         history=tuple(lines),
-        running=action.state in RUNNING,
-        can_put_back=back and case is None,
-        can_reverse=action.kind is Kind.LOAD and action.state in RUNNING | {State.DONE} and case is None,
+        running=action.state in RUNNING and not action.set_aside,
+        can_put_back=here and action.kind is Kind.REDEEM and action.state in RUNNING | _PAID,
+        can_reverse=here and action.kind is Kind.LOAD and action.state in RUNNING | {State.DONE},
         decisions=_decisions(case),
     )
 
@@ -165,9 +167,17 @@ def said(error: BridgeError, words: Words, unit: str) -> str:
     return told or refusal_text(error.code, words.t.language)
 
 
+def service_sentence(service: VoucherService | None, words: Words) -> str:
+    """Why no voucher can be taken now, said before one is scanned; empty where they can, or never could."""
+    if service is None or service.trouble is None or service.state is Readiness.NOT_PAIRED:
+        return ""
+    text = said(told_with_until(service), words, EUR.code)
+    return f"{text} {words.t(f'vouchers.cause.{service.cause}')}" if service.cause else text
+
+
 def _decisions(case: Case | None) -> tuple[Decision, ...]:
     match case:
-        case None | Case.OTHER_PORTAL:
+        case None:
             return ()
         case Case.SILENT:
             return (Decision.CONFIRM, Decision.PUT_BACK)
@@ -181,8 +191,14 @@ def _state(action: Action) -> str:
 
 
 def _sentence(action: Action, words: Words) -> str:
+    if action.set_aside:
+        return words.t("vouchers.say.set_aside")
     if action.state is State.REFUSED and action.refusal is not None:
         return said(action.refusal, words, action.currency)
+    if action.untold and action.state in _PAID:
+        return words.t("vouchers.say.unchecked")
+    if action.loss and action.state in _PAID:
+        return words.t("vouchers.say.lost", amount=_amount(action, action.loss, words))
     loaded = action.kind is Kind.LOAD and action.state is State.DONE
     return words.t("vouchers.say.loaded" if loaded else f"vouchers.say.{action.state}")
 

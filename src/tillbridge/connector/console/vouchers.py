@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from tillbridge.connector.api.problems import as_bridge_error
@@ -22,10 +22,14 @@ from tillbridge.connector.console.voucher_views import (
     action_row,
     receipt_cards,
     said,
+    service_sentence,
     voucher_card,
 )
 from tillbridge.connector.console.words import Words
+from tillbridge.connector.receipts.desk import Form
 from tillbridge.connector.vouchers.model import Decision, Kind, Standing, Wanted
+from tillbridge.connector.vouchers.service import Readiness
+from tillbridge.connector.vouchers.slip_desk import SlipDesk
 from tillbridge.domain.cashier_refusals import refusal_text
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.money import BY_CODE, EUR, Money, currency, parse_major
@@ -46,6 +50,7 @@ _NOTICES: Final = {
     "closed": "vouchers.notice.closed",
     "cancelled": "vouchers.notice.cancelled",
     "decided": "vouchers.notice.decided",
+    "slip": "vouchers.notice.slip",
 }
 _CODES: Final = frozenset({Code.VOUCHER_UNREADABLE, Code.VOUCHER_CHECK_DIGIT, Code.VOUCHER_UNKNOWN})
 _PINS: Final = frozenset({Code.VOUCHER_TWO_PINS, Code.VOUCHER_PIN_NEEDED})
@@ -57,6 +62,8 @@ class VoucherPages:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._vouchers = site.premises.features.vouchers
+        self._slips = SlipDesk(self._vouchers, site.premises.features.receipts)
+        self._has_printer = site.premises.features.receipts.has_printer
 
     def routes(self, gate: Gate) -> list[Route]:
         """Every page with its path."""
@@ -68,6 +75,8 @@ class VoucherPages:
             gate.form(f"{PATH}/{{key}}/put-back", self.put_back),
             gate.form(f"{PATH}/{{key}}/reverse", self.reverse),
             gate.form(f"{PATH}/{{key}}/decide", self.decide),
+            gate.page(f"{PATH}/{{key}}/slip", self.slip),
+            gate.form(f"{PATH}/{{key}}/slip", self.print_slip),
         ]
 
     async def page(self, request: Request, session: Session) -> Response:
@@ -81,6 +90,10 @@ class VoucherPages:
                 return await self._book(request, session, Kind.REDEEM)
             case "load":
                 return await self._book(request, session, Kind.LOAD)
+            case "slip":
+                return await self._slip(request, session)
+            case "offline":
+                return await self._offline(request, session)
             case "receipt":
                 return await self.receipt(request, session)
             case _:
@@ -135,7 +148,38 @@ class VoucherPages:
             return await self._one(request, session, Signed(signed.by, signed.reason, wrong))
         return see(f"{PATH}/{key}", "decided")
 
+    async def slip(self, request: Request, _: Session) -> Response:
+        """The slip of an action alone, for the browser's own printing."""
+        key, language = request.path_params["key"], self._site.words(request).t.language
+        slip = self._slips.of_action(await self._found(key), key)
+        return HTMLResponse(await self._slips.written(slip, Form.HTML, language))
+
+    async def print_slip(self, request: Request, session: Session) -> Response:
+        """Hands the slip of an action to the printer of the settings."""
+        key, words = request.path_params["key"], self._site.words(request)
+        slip = self._slips.of_action(await self._found(key), key)
+        try:
+            await self._slips.print(slip, words.t.language)
+        except BridgeError as error:
+            wrong = {"form": refusal_text(error.code, words.t.language)}
+            return await self._one(request, session, Signed(wrong=wrong))
+        return see(f"{PATH}/{key}", "slip")
+
     # ------------------------------------------------------------ shared
+
+    async def _slip(self, request: Request, session: Session) -> Response:
+        """A slip of what is on a voucher now: to look at, or for the printer where `paper` is asked for."""
+        form, words = await read_form(request), self._site.words(request)
+        entered = self._entered(form)
+        try:
+            slip = await self._slips.of_voucher(entered.code, entered.unit)
+            if form.get("paper") == "printer":
+                await self._slips.print(slip, words.t.language)
+                return see(PATH, "slip")
+        except BridgeError as error:
+            wrong = {"form": said(error, words, entered.unit)}
+            return await self._page(request, session, replace(entered, wrong=wrong))
+        return HTMLResponse(await self._slips.written(slip, Form.HTML, words.t.language))
 
     async def _book(self, request: Request, session: Session, kind: Kind) -> Response:
         form, words = await read_form(request), self._site.words(request)
@@ -152,11 +196,27 @@ class VoucherPages:
             return await self._looked(request, session, replace(entered, wrong=wrong))
         return see(f"{PATH}/{action.key}")
 
+    async def _offline(self, request: Request, session: Session) -> Response:
+        """Takes a voucher that cannot be looked up, at the merchant's risk; where the portal answers, as ever."""
+        form, words = await read_form(request), self._site.words(request)
+        entered = self._entered(form)
+        try:
+            wanted = replace(_wanted(Kind.REDEEM, entered, form), offline=True)
+            action = await (await self._vouchers.desk()).ask(entered.key, wanted, PATIENCE)
+        except (BridgeError, StorageUnavailable) as error:
+            known = _known(error)
+            place = "code" if known.code in _CODES else _place(known)
+            # By names of their own: the form to look a voucher up stands on the same page.
+            wrong = {"form" if place == "form" else f"offline-{place}": said(known, words, entered.unit)}
+            return await self._page(request, session, replace(entered, code="", wrong=wrong))
+        return see(f"{PATH}/{action.key}")
+
     async def _looked(self, request: Request, session: Session, entered: Entered) -> Response:
         words, card = self._site.words(request), None
         try:
             code = read_code(entered.code)
-            facts = await (await self._vouchers.desk()).lookup(code.number, entered.unit)
+            desk = await self._vouchers.desk()
+            facts = await desk.lookup(code.number, entered.unit, code.merchant or "")
             card = voucher_card(facts, words, has_pin=code.pin is not None)
         except BridgeError as error:
             wrong = {"code" if error.code in _CODES else "form": said(error, words, entered.unit)}
@@ -190,7 +250,6 @@ class VoucherPages:
     ) -> Response:
         words, desk = self._site.words(request), await self._vouchers.desk_or_none()
         found = Standing() if desk is None else desk.standing()
-        trouble = self._site.premises.features.portal.standing().trouble
         cases = [] if desk is None else [action_row(one, desk.case(one), words) for one in found.cases]
         return self._site.page(
             request,
@@ -198,7 +257,10 @@ class VoucherPages:
             session=session,
             status=HTTPStatus.UNPROCESSABLE_ENTITY if entered.wrong else HTTPStatus.OK,
             paired=desk is not None,
-            trouble=_trouble(trouble, words),
+            trouble=service_sentence(self._vouchers.service, words),
+            has_printer=self._has_printer,
+            offline=self._offline_limit(desk, words),
+            new_key=self._site.runtime.ids.new(),
             entered=replace(entered, unit=entered.unit or self._usual_unit()),
             units=sorted(BY_CODE),
             longest=LONGEST,
@@ -208,6 +270,14 @@ class VoucherPages:
             waiting=[action_row(one, None, words) for one in found.waiting],
             notice=_NOTICES.get(request.query_params.get("notice", "")),
         )
+
+    def _offline_limit(self, desk: "VoucherDesk | None", words: Words) -> str:
+        """The most that may be taken without a connection, while there is none; empty where nothing may."""
+        service = self._vouchers.service
+        limit = None if desk is None else desk.offline_limit
+        if limit is None or service is None or service.state not in {Readiness.UNREACHABLE, Readiness.MAINTENANCE}:
+            return ""
+        return words.amount(Money(limit[0], currency(limit[1])))
 
     async def _one(self, request: Request, session: Session, signed: Signed) -> Response:
         key, words = request.path_params["key"], self._site.words(request)
@@ -219,6 +289,7 @@ class VoucherPages:
             session=session,
             status=HTTPStatus.UNPROCESSABLE_ENTITY if signed.wrong else HTTPStatus.OK,
             page=action_page(action, desk.case(action), desk.history(key), words),
+            has_printer=self._has_printer,
             signed=signed,
             notice=_NOTICES.get(request.query_params.get("notice", "")),
         )
@@ -247,6 +318,7 @@ def _wanted(kind: Kind, entered: Entered, form: Mapping[str, str]) -> Wanted:
         currency=money.currency.code,
         receipt=entered.receipt,
         station="console",
+        merchant=code.merchant or "",
     )
 
 
@@ -258,14 +330,6 @@ def _money(entered: Entered) -> Money:
     if money.minor == 0:
         raise BridgeError(Code.AMOUNT_INVALID, place="amount")
     return money
-
-
-def _trouble(error: BridgeError | None, words: Words) -> str:
-    """What stands between the till and its vouchers, said before one is scanned; empty for nothing."""
-    if error is None:
-        return ""
-    silent = error.code in {Code.PORTAL_SILENT, Code.PORTAL_FAULT}
-    return words.t("vouchers.trouble") if silent else said(error, words, "")
 
 
 def _place(error: BridgeError) -> str:

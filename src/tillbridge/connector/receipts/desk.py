@@ -104,6 +104,32 @@ class ReceiptDesk:
             case Form.HTML:
                 return render_html(self._built(payment, wish)).encode()
 
+    async def written(self, receipt: Receipt, form: Form, columns: int | None = None) -> bytes:
+        """Something else than a payment's receipt, in one of the forms; `columns` None is the width of the settings."""
+        match form:
+            case Form.TEXT:
+                return render_text(self._laid_out(receipt, columns)).encode()
+            case Form.ESCPOS:
+                profile = ANY_PRINTER if self._printer is None else self._printer.profile
+                return await _on_paper(self._laid_out(receipt, columns), profile)
+            case Form.HTML:
+                return render_html(receipt).encode()
+
+    async def hand_over(self, receipt: Receipt) -> None:
+        """Hands something else than a payment's receipt to the printer. `BridgeError(PRINTER_UNAVAILABLE)`."""
+        if self._printer is None:
+            raise BridgeError(Code.PRINTER_UNAVAILABLE, "no printer stands in the settings", place="receipts.printer")
+        slip = await _on_paper(self._laid_out(receipt, None), self._printer.profile)
+        await self._printer.print(slip, lambda: None)
+
+    def own_lines(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The shop's lines above and below."""
+        return self._settings.header, self._settings.footer
+
+    def local(self, moment: datetime) -> datetime:
+        """A moment in the shop's own time zone."""
+        return self._local(moment)
+
     async def print(self, payment_id: str, wish: Wish, key: WriteKey) -> Print:
         """Hands a receipt to the printer; from the second one of the same copy on it is marked as such.
 
@@ -144,6 +170,9 @@ class ReceiptDesk:
         if payment.running or payment.outcome is None:
             raise BridgeError(Code.STILL_RUNNING, "there is no receipt before its end", payment_id=payment.id)
         return payment
+
+    def _laid_out(self, receipt: Receipt, columns: int | None) -> list[Row]:
+        return lay_out(receipt, columns or self._settings.columns)
 
     def _rows(self, payment: Payment, wish: Wish) -> list[Row]:
         if wish.source is Source.TERMINAL:

@@ -5,6 +5,7 @@ itself. One key of the till is one action for ever.
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -27,13 +28,16 @@ from tillbridge.connector.vouchers.model import (
     Line,
     Standing,
     State,
+    Told,
     Wanted,
 )
 from tillbridge.connector.vouchers.moves import Found
 from tillbridge.connector.vouchers.receipts import ReceiptState
+from tillbridge.connector.vouchers.telling import Teller
 from tillbridge.connector.vouchers.way import Way
 from tillbridge.connector.vouchers.worker import Worker
 from tillbridge.domain.errors import BridgeError, Code
+from tillbridge.link.offline_messages import OfflineTerms
 from tillbridge.link.voucher_messages import VoucherFacts
 from tillbridge.runtime.effects import Runtime
 
@@ -68,13 +72,15 @@ class VoucherDesk:
         self._changed = asyncio.Event()
         self._told = Unsent()
         self._alarmed: set[str] = set()
+        self.told: Callable[[Told], None] = lambda _: None
+        """Hears what happens to each action."""
 
     # ------------------------------------------------------------ what a till asks for
 
-    async def lookup(self, number: str, currency: str) -> VoucherFacts:
+    async def lookup(self, number: str, currency: str, merchant: str = "") -> VoucherFacts:
         """What is on a voucher at this moment; nothing of it is kept. `BridgeError` as `PortalClient.request`."""
         self._check_paired()
-        return await self._way.lookup(number, currency)
+        return await self._way.lookup(number, currency, merchant)
 
     async def ask(self, key: str, wanted: Wanted, patience: float | None = None) -> Action:
         """Redeems or loads, once for each key, and waits for the end, `PATIENCE` seconds unless told otherwise.
@@ -88,7 +94,7 @@ class VoucherDesk:
             if found is not None:
                 self._journal.check_same(found, wanted)
             job = self._start(key, wanted, self._check_paired())
-        elif not at_work and found is not None and found.state in WORKING:
+        elif not at_work and found is not None and found.works:
             self._restart(key)  # the disk had failed when it was begun
         if job is not None:
             await asyncio.shield(job.begun)
@@ -137,13 +143,15 @@ class VoucherDesk:
     async def resolve(self, key: str, decision: Decision, by: str, reason: str) -> Action:
         """What a person decided about an open case. `BridgeError(ALREADY_CLOSED)` where there is none."""
         action, now = self.find(key), self._runtime.clock.now()
-        case = action.open_case(now)
+        case = self.case(action)
         if case is None:
             raise BridgeError(Code.ALREADY_CLOSED, "nobody has to decide about it", place="key")
         words = {"decision": decision.value, "by": by, "reason": reason}
         match decision:
             case Decision.NOTED if case is Case.SILENT:
                 raise BridgeError(Code.FIELD_INVALID, "a payment is confirmed or put back", place="decision")
+            case Decision.NOTED if case is Case.OTHER_PORTAL:
+                await self._journal.set_aside(key, now, words)
             case Decision.NOTED:
                 await self._journal.note(key, now, Found(settled=True), words)
             case Decision.CONFIRM | Decision.PUT_BACK if case is not Case.SILENT:
@@ -161,13 +169,27 @@ class VoucherDesk:
         return Standing(
             open=tuple(one for one in found if one.state in RUNNING | {State.DONE} and self.case(one) is None),
             cases=tuple(one for one in found if self.case(one) is not None),
-            waiting=tuple(one for one in found if one.state in QUEUED),
+            waiting=tuple(one for one in found if one.state in QUEUED or one.untold),
         )
+
+    @property
+    def offline_limit(self) -> tuple[int, str] | None:
+        """The most that one voucher may be taken for without a connection, with its currency; None for not at all."""
+        terms = self._journal.terms(self._way.portal)
+        if terms is None or not min(terms.per_voucher, terms.per_day, terms.open_total):
+            return None
+        return terms.per_voucher, terms.currency
+
+    async def keep_terms(self, terms: OfflineTerms | None) -> None:
+        """Keeps what the portal says about taking vouchers without it; None: it says no more of it."""
+        portal = self._way.portal
+        if portal is not None and self._journal.terms(portal) != terms:
+            await self._journal.keep_terms(portal, terms, self._runtime.clock.now())
 
     def case(self, action: Action) -> Case | None:
         """Why a person has to look at it, if so."""
         portal = self._way.portal
-        if action.state in WORKING and portal is not None and portal != action.portal:
+        if action.works and portal is not None and portal != action.portal:
             return Case.OTHER_PORTAL
         return action.open_case(self._runtime.clock.now())
 
@@ -180,8 +202,11 @@ class VoucherDesk:
                 self._group = group
                 for action in self._journal.working():
                     self._restart(action.key)
+                teller = Teller(self._journal, self.case)
                 while True:
                     self._report()
+                    for told in teller.news(self._runtime.clock.now()):
+                        self.told(told)
                     with suppress(TimeoutError):
                         async with asyncio.timeout(LOOK_SECONDS):
                             await self._changed.wait()
@@ -285,10 +310,13 @@ class VoucherDesk:
         """The action once it is in none of these states, or after so many seconds as it stands then."""
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
-                while (action := self.find(key)).state in going_on and self._group is not None:
+                while self._goes_on(key, going_on) and self._group is not None:
                     await self._changed.wait()
-                return action
         return self.find(key)
+
+    def _goes_on(self, key: str, states: frozenset[State]) -> bool:
+        action = self.find(key)
+        return action.state in states and not action.set_aside
 
     def _has_changed(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
@@ -297,8 +325,8 @@ class VoucherDesk:
     def _report(self) -> None:
         """Says what waits for the portal, and raises the alarm for what waits too long."""
         now, waiting = self._runtime.clock.now(), self._journal.working()
-        queued = [one for one in waiting if one.state in QUEUED and one.queued_at is not None]
-        oldest = min((one.queued_at for one in queued if one.queued_at is not None), default=None)
+        queued = [one for one in waiting if one.state in QUEUED or one.untold]
+        oldest = min((since for one in queued if (since := one.queued_at or one.offline_at) is not None), default=None)
         back = sum(one.state in GOING_BACK for one in queued)
         told = Unsent(len(queued), oldest, back)
         if told != self._told:

@@ -13,29 +13,34 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from tillbridge.connector.vouchers import offline
 from tillbridge.connector.vouchers.model import (
     ENDED,
     WORKING,
     Action,
     Elsewhere,
     Line,
+    Offline,
     State,
     Wanted,
     conflict,
 )
 from tillbridge.connector.vouchers.moves import LINE, NOTHING_NEW, Found, move
+from tillbridge.connector.vouchers.offline import Sealed
 from tillbridge.connector.vouchers.receipts import ReceiptState, end, receipt_for
 from tillbridge.connector.vouchers.rows import SELECT, read_action, read_line
 from tillbridge.connector.vouchers.schema import FILE, connect, migrate
 from tillbridge.connector.vouchers.seal import PinSeal, open_seal
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.engine.journal.records import to_micros
+from tillbridge.link.offline_messages import OfflineTaken, OfflineTerms
 from tillbridge.runtime.effects import Runtime
 from tillbridge.runtime.sqlite import Committer, CommittingThread, Connect, connect_reading
 
 _INSERT: Final = """
 INSERT INTO action (key, kind, state, number, amount, currency, exact, receipt_id, station, operator, portal,
-    pin_sealed, pin_mark, begun_at, changed_at) VALUES (?, ?, 'intent', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+    pin_sealed, pin_mark, merchant, offline, begun_at, changed_at)
+    VALUES (?, ?, 'intent', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _ANEW: Final = """
 UPDATE action SET state = 'intent', refusal = NULL, receipt_id = ?, portal = ?, pin_sealed = ?, pin_mark = ?,
     changed_at = ? WHERE key = ? AND state = 'refused'"""
@@ -85,7 +90,8 @@ class Journal:
             if anew.rowcount == 0:
                 what = (wanted.number, wanted.amount, wanted.currency, wanted.exact, receipt)
                 where = (wanted.station, wanted.operator, portal)
-                connection.execute(_INSERT, (key, wanted.kind, *what, *where, sealed, mark, micros, micros))
+                more = (sealed, mark, wanted.merchant, Offline.WANTED if wanted.offline else None)
+                connection.execute(_INSERT, (key, wanted.kind, *what, *where, *more, micros, micros))
             connection.execute(LINE, (key, State.INTENT, micros, "{}"))
 
         return self._committer.submit(job, durable=False)
@@ -116,6 +122,58 @@ class Journal:
                 (found.taken, found.settled, found.case, key),
             )
             connection.execute(LINE, (key, row[0], to_micros(at), json.dumps(words, ensure_ascii=False)))
+
+        return self._committer.submit(job, durable=True)
+
+    def set_aside(self, key: str, at: datetime, words: Mapping[str, object]) -> "asyncio.Future[None]":
+        """A person has looked after it, and nothing more is done here; durably. What was sealed for it is wiped."""
+
+        def job(connection: sqlite3.Connection) -> None:
+            row = connection.execute("SELECT state FROM action WHERE key = ?", (key,)).fetchone()
+            connection.execute(
+                "UPDATE action SET set_aside = 1, open_case = NULL, pin_sealed = NULL, offline_pin = NULL"
+                " WHERE key = ?",
+                (key,),
+            )
+            connection.execute(LINE, (key, row[0], to_micros(at), json.dumps(dict(words), ensure_ascii=False)))
+
+        return self._committer.submit(job, durable=True)
+
+    def accept(self, action: Action, terms: OfflineTerms, sealed: Sealed, at: datetime) -> "asyncio.Future[None]":
+        """Takes a payment without a connection, durably. `BridgeError(VOUCHER_OFFLINE_LIMIT)`; `Elsewhere`."""
+
+        def job(connection: sqlite3.Connection) -> None:
+            offline.accept(connection, action, terms, sealed, at)
+
+        return self._committer.submit(job, durable=True)
+
+    def told(self, key: str, found: OfflineTaken, at: datetime) -> "asyncio.Future[None]":
+        """The portal has heard of what was taken without a connection; durably. The sealed PIN is wiped."""
+
+        def job(connection: sqlite3.Connection) -> None:
+            row = connection.execute("SELECT state FROM action WHERE key = ?", (key,)).fetchone()
+            connection.execute(
+                "UPDATE action SET offline = 'told', loss = ?, balance = ?, offline_pin = NULL"
+                " WHERE key = ? AND offline = 'open'",
+                (found.loss, found.balance, key),
+            )
+            words = {"offline": Offline.TOLD.value, "taken": found.taken, "loss": found.loss, "code": found.code}
+            connection.execute(LINE, (key, row[0], to_micros(at), json.dumps(words)))
+
+        return self._committer.submit(job, durable=True)
+
+    def keep_terms(self, portal: str, terms: OfflineTerms | None, at: datetime) -> "asyncio.Future[None]":
+        """Keeps what the portal last said about taking vouchers without it; durably, for it counts when it is away."""
+
+        def job(connection: sqlite3.Connection) -> None:
+            if terms is None:
+                connection.execute("DELETE FROM offline_terms WHERE portal = ?", (portal,))
+                return
+            connection.execute(
+                "INSERT INTO offline_terms (portal, terms, told_at) VALUES (?, ?, ?)"
+                " ON CONFLICT (portal) DO UPDATE SET terms = excluded.terms, told_at = excluded.told_at",
+                (portal, terms.model_dump_json(), to_micros(at)),
+            )
 
         return self._committer.submit(job, durable=True)
 
@@ -157,9 +215,15 @@ class Journal:
     def check_same(self, action: Action, wanted: Wanted) -> None:
         """`BridgeError(VOUCHER_KEY_BODY)` where the action's key was given to something else."""
         asked = (wanted.kind, wanted.number, wanted.amount, wanted.currency, wanted.exact)
-        more = (wanted.receipt, wanted.station, wanted.operator)
+        more = (wanted.receipt, wanted.station, wanted.operator, wanted.merchant, wanted.offline)
         had = (action.kind, action.number, action.amount, action.currency, action.exact)
-        if asked != had or more != (action.receipt, action.station, action.operator):
+        if asked != had or more != (
+            action.receipt,
+            action.station,
+            action.operator,
+            action.merchant,
+            action.offline is not None,
+        ):
             raise conflict()
         row = self._reading.execute("SELECT pin_mark FROM action WHERE key = ?", (action.key,)).fetchone()
         if not self._seal.same(action.key, wanted.pin, row["pin_mark"]):
@@ -171,14 +235,27 @@ class Journal:
         sealed = None if row is None else row["pin_sealed"]
         return None if sealed is None else self._seal.open(key, sealed)
 
+    def offline_pin(self, key: str) -> Sealed | None:
+        """The PIN that was sealed for the portal; None where it has it by now."""
+        row = self._reading.execute("SELECT offline_pin, offline_key FROM action WHERE key = ?", (key,)).fetchone()
+        if row is None or row["offline_pin"] is None:
+            return None
+        return Sealed(row["offline_key"], row["offline_pin"])
+
+    def terms(self, portal: str | None) -> OfflineTerms | None:
+        """Up to where vouchers may be taken without this portal; None where it never said so."""
+        row = self._reading.execute("SELECT terms FROM offline_terms WHERE portal = ?", (portal,)).fetchone()
+        return None if row is None else OfflineTerms.model_validate_json(row["terms"])
+
     def working(self) -> list[Action]:
         """What the desk has to go on with, oldest first."""
-        return self._where(f"{_NOT_OVER} AND action.state IN ({_listed(WORKING)})", -1)
+        going_on = f"(action.state IN ({_listed(WORKING)}) OR offline = 'open')"
+        return self._where(f"{_NOT_OVER} AND NOT set_aside AND {going_on}", -1)
 
     def open(self) -> list[Action]:
         """Everything that is not over, and what is over and has an open case; each oldest first."""
         # Each of them has an index of its own, and both together would have none.
-        found = self._where(_NOT_OVER, MOST_LISTED)
+        found = self._where(f"{_NOT_OVER} AND NOT set_aside", MOST_LISTED)
         return found + self._where(f"open_case IS NOT NULL AND NOT ({_NOT_OVER})", MOST_LISTED)
 
     def of_receipt(self, ref: str) -> list[Action]:
@@ -191,6 +268,17 @@ class Journal:
         """How an action came to where it stands, oldest first."""
         rows = self._reading.execute("SELECT * FROM history WHERE key = ? ORDER BY seq", (key,)).fetchall()
         return [read_line(row) for row in rows]
+
+    def last_line(self) -> int:
+        """The number of the newest line of all histories."""
+        return int(self._reading.execute("SELECT coalesce(max(seq), 0) FROM history").fetchone()[0])
+
+    def lines_after(self, seq: int) -> list[tuple[int, str, Line]]:
+        """The lines of all histories behind this number, each with its number and its action's key, oldest first."""
+        rows = self._reading.execute(
+            "SELECT * FROM history WHERE seq > ? ORDER BY seq LIMIT ?", (seq, MOST_LISTED)
+        ).fetchall()
+        return [(int(row["seq"]), str(row["key"]), read_line(row)) for row in rows]
 
     def _where(self, condition: str, limit: int) -> list[Action]:
         rows = self._reading.execute(f"{SELECT} WHERE {condition} ORDER BY seq LIMIT ?", (limit,)).fetchall()

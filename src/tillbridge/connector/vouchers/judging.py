@@ -55,4 +55,5 @@ def nothing_booked(error: BridgeError, *, in_doubt: bool) -> bool:
 
 def kept_by_nobody(error: BridgeError) -> bool:
     """Whether the same key may be sent anew: the portal keeps no answer of this kind, because it did nothing."""
-    return error.entry.passing or error.code not in VOUCHER_ENTRIES
+    here = error.code is Code.VOUCHER_OFFLINE_LIMIT  # said on this side, and nothing was sent
+    return here or error.entry.passing or error.code not in VOUCHER_ENTRIES

@@ -90,6 +90,17 @@ class Case(StrEnum):
     OTHER_PORTAL = "other_portal"
 
 
+class Offline(StrEnum):
+    """A payment that may be taken, or was taken, without a connection. `WANTED`: the till would have it so.
+
+    `OPEN`: it was taken, and the portal has to hear of it. `TOLD`: the portal knows of it.
+    """
+
+    WANTED = "wanted"
+    OPEN = "open"
+    TOLD = "told"
+
+
 class Decision(StrEnum):
     """What a person may decide about an open case. `NOTED`: it was looked after elsewhere, and is no case any more."""
 
@@ -102,7 +113,8 @@ class Decision(StrEnum):
 class Wanted:
     """What a till asks for under one key. `amount` is what is loaded, or the most that is taken.
 
-    `exact` takes all of it or nothing. Neither the number nor the PIN is in its text.
+    `exact` takes all of it or nothing; `offline`: it may be taken without a connection; `merchant` is the number of a
+    merchant where the code names one. Neither the voucher's number nor the PIN is in its text.
     """
 
     kind: Kind
@@ -114,6 +126,8 @@ class Wanted:
     exact: bool = False
     station: str = ""
     operator: str = ""
+    merchant: str = ""
+    offline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +136,8 @@ class Action:
 
     `refusal` is why nothing was booked, with the figures that the refusal carried. `portal` names the link it went
     through. `case` is a case that was found and not settled; `silent` ones are found by the clock alone.
+    `set_aside`: it belongs to another portal, a person has looked after it, and nothing more is done. `offline`: it may
+    be taken, or was taken, without a connection; `loss` is what the portal could not take of it then.
     """
 
     key: str
@@ -144,6 +160,21 @@ class Action:
     refusal: BridgeError | None = None
     case: Case | None = None
     has_pin: bool = False
+    merchant: str = ""
+    set_aside: bool = False
+    offline: Offline | None = None
+    offline_at: datetime | None = None
+    loss: int | None = None
+
+    @property
+    def works(self) -> bool:
+        """Whether the desk has to go on with it by itself."""
+        return (self.state in WORKING or self.untold) and not self.set_aside
+
+    @property
+    def untold(self) -> bool:
+        """Whether it was taken without a connection, and the portal has not heard of it yet."""
+        return self.offline is Offline.OPEN
 
     @property
     def masked(self) -> str:
@@ -163,7 +194,8 @@ class Action:
 
     def late(self, now: datetime) -> bool:
         """Whether it waits for the portal for so long that somebody should know."""
-        return self.queued_at is not None and self.state in QUEUED and now - self.queued_at >= LATE
+        waits = self.state in QUEUED and not self.set_aside
+        return waits and self.queued_at is not None and now - self.queued_at >= LATE
 
     def open_case(self, now: datetime) -> Case | None:
         """Why a person has to look at it; None for no reason."""
@@ -189,6 +221,19 @@ class Standing:
     open: tuple[Action, ...] = ()
     cases: tuple[Action, ...] = ()
     waiting: tuple[Action, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An action as it stands now, because of line `seq` of the histories; None for what stands in none.
+
+    `at` is when that was. `case` is why a person has to look at it, if so.
+    """
+
+    action: Action
+    case: Case | None
+    seq: int | None
+    at: datetime
 
 
 class Elsewhere(Exception):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from tillbridge.connector.vouchers.model import MOVES, QUEUED, RUNNING, Case, Elsewhere, State
+from tillbridge.connector.vouchers.model import ENDED, MOVES, QUEUED, RUNNING, Case, Elsewhere, State
 from tillbridge.connector.vouchers.rows import write_refusal
 from tillbridge.domain.errors import BridgeError
 
@@ -41,8 +41,10 @@ def move(
     moved = connection.execute(
         """UPDATE action SET state = ?, changed_at = ?, queued_at = ?, taken = coalesce(?, taken),
             balance = coalesce(?, balance), refusal = ?, open_case = ?,
-            pin_sealed = CASE WHEN ? THEN pin_sealed END
-            WHERE key = ? AND instr(?, ' ' || state || ' ') > 0""",
+            pin_sealed = CASE WHEN ? THEN pin_sealed END,
+            offline_pin = CASE WHEN ? THEN NULL ELSE offline_pin END,
+            offline = CASE WHEN ? AND offline = 'open' THEN 'told' ELSE offline END
+            WHERE key = ? AND instr(?, ' ' || state || ' ') > 0 AND NOT set_aside""",
         (
             to,
             micros,
@@ -52,6 +54,8 @@ def move(
             None if found.refusal is None else write_refusal(found.refusal),
             found.case,
             to in RUNNING,
+            to in ENDED,
+            to in ENDED,
             key,
             sources,
         ),

@@ -4,6 +4,7 @@ A shop without a portal keeps nothing of it in memory and no file of it on the d
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +17,11 @@ from tillbridge.runtime.effects import Runtime
 if TYPE_CHECKING:
     from tillbridge.connector.portal.connection import Connection
     from tillbridge.connector.vouchers.desk import VoucherDesk
+    from tillbridge.connector.vouchers.model import Told
+    from tillbridge.connector.vouchers.service import VoucherService
+    from tillbridge.connector.vouchers.service_watch import ServiceWatch
+
+    Listener = Callable[["Told | VoucherService"], None]
 
 OPENING_SECONDS: Final = 5.0
 """For a desk that is just being opened, as after the first pairing."""
@@ -30,15 +36,41 @@ class Vouchers:
         self._desk: VoucherDesk | None = None
         self._expected = False
         self._opened = asyncio.Event()
+        self._watch: ServiceWatch | None = None
+        self._connection: Connection | None = None
+        self._since = runtime.clock.now()
+        self.listeners: list[Listener] = []
+        """Hear what happens to each action, and how the service stands when that changes."""
 
     @property
     def there(self) -> "VoucherDesk | None":
         """The desk if it is open by now."""
         return self._desk
 
+    @property
+    def location(self) -> str:
+        """The name of the location as the portal knows it; empty without a link."""
+        link = None if self._connection is None else self._connection.board.standing().link
+        return "" if link is None else link.location_name
+
     def now(self) -> datetime:
         """The clock of the desk, in UTC."""
         return self._runtime.clock.now()
+
+    @property
+    def service(self) -> "VoucherService | None":
+        """How the service of vouchers stands; None where there is no link, and never was."""
+        return None if self._watch is None else self._watch.now()
+
+    @property
+    def since(self) -> datetime:
+        """Since when this connector runs, in UTC."""
+        return self._since
+
+    def tell(self, news: "Told | VoucherService") -> None:
+        """Tells all listeners."""
+        for listener in self.listeners:
+            listener(news)
 
     async def desk_or_none(self) -> "VoucherDesk | None":
         """The desk; None where there is no link, and never was. `BridgeError(CONNECTOR_STOPPING)` as in `desk`."""
@@ -65,17 +97,25 @@ class Vouchers:
             _linked(connection) or await asyncio.to_thread(path.exists)
         ):
             await connection.board.change()
-        self._expected = True
+        self._expected, self._connection = True, connection
         # In a thread: loading takes a moment in which no payment shall stand still.
         journals = await asyncio.to_thread(import_module, "tillbridge.connector.vouchers.journal")
         desks = await asyncio.to_thread(import_module, "tillbridge.connector.vouchers.desk")
         ways = await asyncio.to_thread(import_module, "tillbridge.connector.vouchers.way")
+        services = await asyncio.to_thread(import_module, "tillbridge.connector.vouchers.service_watch")
         journal = journals.open_journal(self._folder, self._runtime)
         try:
-            desk: VoucherDesk = desks.VoucherDesk(journal, ways.Way(connection), self._runtime)
+            way = ways.Way(connection)
+            desk: VoucherDesk = desks.VoucherDesk(journal, way, self._runtime)
+            desk.told = self.tell
+            clock = self._runtime.clock
+            watch = self._watch = services.ServiceWatch(connection.board, way, clock, self.tell, desk.keep_terms)
             self._desk = desk
             self._opened.set()
-            await desk.run()
+            self.tell(watch.now())
+            async with asyncio.TaskGroup() as group:
+                group.create_task(watch.run())
+                await desk.run()
         finally:
             self._desk = None
             self._opened.clear()

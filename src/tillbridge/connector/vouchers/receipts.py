@@ -53,7 +53,7 @@ def end(connection: sqlite3.Connection, ref: str, to: ReceiptState, micros: int)
     found = _newest(connection, ref, micros)
     number = _new(connection, ref, to, micros) if found is None else found[0]
     rows = connection.execute(
-        "SELECT key, kind, state FROM action WHERE receipt_id = ? ORDER BY seq", (number,)
+        "SELECT key, kind, state FROM action WHERE receipt_id = ? AND NOT set_aside ORDER BY seq", (number,)
     ).fetchall()
     actions = [(key, Kind(kind), State(state)) for key, kind, state in rows]
     if to is ReceiptState.CLOSED:

@@ -4,7 +4,7 @@ import json
 import sqlite3
 from typing import Any, Final
 
-from tillbridge.connector.vouchers.model import Action, Case, Kind, Line, State
+from tillbridge.connector.vouchers.model import Action, Case, Kind, Line, Offline, State
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.engine.journal.records import from_micros
 
@@ -62,6 +62,11 @@ def read_action(row: sqlite3.Row) -> Action:
         refusal=None if row["refusal"] is None else read_refusal(row["refusal"]),
         case=None if row["open_case"] is None else Case(row["open_case"]),
         has_pin=row["pin_sealed"] is not None,
+        merchant=row["merchant"],
+        set_aside=bool(row["set_aside"]),
+        offline=None if row["offline"] is None else Offline(row["offline"]),
+        offline_at=None if row["offline_at"] is None else from_micros(row["offline_at"]),
+        loss=row["loss"],
     )
 
 

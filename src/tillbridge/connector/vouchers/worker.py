@@ -13,11 +13,14 @@ import structlog
 
 from tillbridge.connector.vouchers.journal import Journal
 from tillbridge.connector.vouchers.judging import nothing_booked
-from tillbridge.connector.vouchers.model import WORKING, Action, Case, Elsewhere, Kind, State
+from tillbridge.connector.vouchers.model import Action, Case, Elsewhere, Kind, State
 from tillbridge.connector.vouchers.moves import NOTHING_NEW, Found
+from tillbridge.connector.vouchers.offline import Sealed, allowed, check
 from tillbridge.connector.vouchers.way import Way
 from tillbridge.domain.codes import Code
 from tillbridge.domain.errors import BridgeError
+from tillbridge.link.base64url import KEY_BYTES
+from tillbridge.link.offline_pins import seal
 from tillbridge.link.voucher_messages import Operation, OperationState
 from tillbridge.runtime.effects import Runtime
 from tillbridge.runtime.sqlite import StorageUnavailable
@@ -43,7 +46,7 @@ class Worker:
     async def work(self, key: str) -> None:
         """Returns once there is nothing more to do for this action."""
         tries = 0
-        while (action := self._journal.find(key)) is not None and action.state in WORKING:
+        while (action := self._journal.find(key)) is not None and action.works:
             asked = await self._tried(action)
             if asked is None:
                 tries = 0
@@ -74,6 +77,9 @@ class Worker:
         return None
 
     async def _step(self, action: Action) -> None:
+        if action.untold and action.state in {State.DONE, State.CONFIRM_QUEUED}:
+            await self._tell(action)
+            return
         match action.state:
             case State.INTENT:
                 await self._move(action, State.SENT)
@@ -101,11 +107,49 @@ class Worker:
             booked = await self._way.book(action, pin)
         except BridgeError as error:
             if nothing_booked(error, in_doubt=action.state is State.UNKNOWN):
-                await self._move(action, State.REFUSED, Found(refusal=with_until(error)))
+                refusal = await self._taken_all_the_same(action, pin, error)
+                if refusal is not None:
+                    await self._move(action, State.REFUSED, Found(refusal=with_until(refusal)))
                 return
             await self._not_known(action)
             raise
         await self._move(action, State.DONE, Found(taken=booked.taken, balance=booked.balance))
+
+    async def _taken_all_the_same(self, action: Action, pin: str | None, error: BridgeError) -> BridgeError | None:
+        """None where it is taken without a connection, at the merchant's risk; else why it is refused."""
+        terms = self._journal.terms(action.portal)
+        if terms is None or not allowed(action, error, terms):
+            return error
+        if pin is None:
+            return BridgeError(Code.VOUCHER_PIN_NEEDED, place="pin")
+        try:
+            check(action, terms)
+            once = self._runtime.chance.randbytes(KEY_BYTES)
+            sealed = Sealed(terms.key_id, seal(terms.public_key, action.key, pin, once))
+            await self._journal.accept(action, terms, sealed, self._now())
+        except BridgeError as refusal:
+            return refusal
+        except ValueError:
+            log.error("voucher_offline_key_unusable", key_id=terms.key_id)  # noqa: TRY400  # nothing more is to be known
+            return error
+        self._changed()
+        log.warning("voucher_taken_offline", key=action.key, number=action.masked)
+        return None
+
+    async def _tell(self, action: Action) -> None:
+        """The portal hears of what was taken without it. What cannot be taken is a loss, and no refusal."""
+        sealed = self._journal.offline_pin(action.key)
+        if sealed is None:
+            raise BridgeError(Code.PORTAL_FAULT, "what was sealed for it is gone", retry_after=int(PAUSES[-1]))
+        try:
+            found = await self._way.take_offline(action, sealed)
+        except BridgeError as error:
+            if error.code in {Code.VOUCHER_VOIDED, Code.VOUCHER_KEY_BODY}:
+                await self._contradicted(action, error.code.value)
+            raise
+        await self._journal.told(action.key, found, self._now())
+        self._changed()
+        log.info("voucher_offline_told", key=action.key, loss=found.loss)
 
     async def _not_known(self, action: Action) -> None:
         if action.state is not State.UNKNOWN:
@@ -129,6 +173,10 @@ class Worker:
     # ------------------------------------------------------------ what is decided, and the portal has to hear of
 
     async def _confirm(self, action: Action) -> None:
+        if action.loss and action.loss == action.taken:
+            # Nothing of it could be taken, so there is nothing to confirm there.
+            await self._move(action, State.CONFIRMED)
+            return
         try:
             found = await self._way.confirm(action.key)
         except BridgeError as error:
@@ -142,19 +190,28 @@ class Worker:
             case OperationState.PUT_BACK:
                 await self._case(action, State.PUTBACK_DONE, Case.PUT_BACK_ELSEWHERE)
             case _:
-                await self._contradicted(action, found)
+                await self._contradicted(action, found.state.value)
 
     async def _undo(self, action: Action, ask: Callable[[str], Awaitable[Operation]], over: State) -> None:
         found = await ask(action.key)
+        if action.offline_at is not None and found.state is not OperationState.VOIDED:
+            await self._lost_no_more(action)
         match found.state:
             case OperationState.PUT_BACK | OperationState.REVERSED:
                 await self._move(action, over, Found(taken=found.taken or None, balance=found.balance))
-            case OperationState.VOIDED | OperationState.REFUSED if not action.taken:
+            case OperationState.VOIDED | OperationState.REFUSED if action.untold or action.loss or not action.taken:
                 await self._move(action, State.VOIDED)
             case OperationState.VOIDED | OperationState.REFUSED:
                 await self._case(action, State.VOIDED, Case.NOT_BOOKED)
             case _:
-                await self._contradicted(action, found)
+                await self._contradicted(action, found.state.value)
+
+    async def _lost_no_more(self, action: Action) -> None:
+        try:
+            await self._way.given_back(action.key)
+        except BridgeError as error:
+            if error.code is not Code.RECORD_UNKNOWN:
+                raise
 
     async def _reverse(self, action: Action) -> None:
         try:
@@ -165,16 +222,16 @@ class Worker:
             await self._move(action, State.DONE, Found(refusal=error, case=Case.SPENT))
             log.warning("voucher_load_spent", key=action.key)
 
-    async def _contradicted(self, action: Action, found: Operation) -> None:
+    async def _contradicted(self, action: Action, said: str) -> None:
         """The portal has no such booking, although it answered with it: it may have been restored from yesterday.
 
         It is asked again, for the portal's people may repair it; a person here sees it meanwhile.
         """
         if action.case is None:
             now = self._runtime.clock.now()
-            await self._journal.note(action.key, now, Found(case=Case.NOT_BOOKED), {"portal": found.state.value})
+            await self._journal.note(action.key, now, Found(case=Case.NOT_BOOKED), {"portal": said})
             self._changed()
-        raise BridgeError(Code.PORTAL_FAULT, f"the portal says {found.state} of it", retry_after=int(PAUSES[-1]))
+        raise BridgeError(Code.PORTAL_FAULT, f"the portal says {said} of it", retry_after=int(PAUSES[-1]))
 
     # ------------------------------------------------------------ the journal
 

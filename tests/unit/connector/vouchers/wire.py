@@ -22,6 +22,10 @@ from tillbridge.connector.vouchers.journal import Journal, open_journal
 from tillbridge.connector.vouchers.model import Kind, Wanted
 from tillbridge.connector.vouchers.way import Way
 from tillbridge.domain.errors import BridgeError, Code
+from tillbridge.link.frames import write
+from tillbridge.link.messages import LocationFacts, Welcome
+from tillbridge.link.offline_pins import open_sealed, public_half
+from tillbridge.link.protocol import OLDEST, PROTOCOL
 from tillbridge.link.scopes import Scope, ServiceState, write_scopes
 from tillbridge.runtime.effects import Runtime
 from tillbridge.runtime.sqlite import Committer, CommittingThread, Connect
@@ -30,6 +34,8 @@ from tillbridge.web.problem import problem
 NUMBER = "27612345678904"
 OTHER = "04098765432104"
 PIN = "0420"
+OPENER = bytes(range(32))
+"""The portal's half of the key that PINs are sealed with while it is not reached."""
 _SCOPES = (Scope.VOUCHERS_READ, Scope.VOUCHERS_LOAD, Scope.VOUCHERS_REDEEM, Scope.VOUCHERS_CANCEL, Scope.STATUS)
 
 
@@ -58,12 +64,20 @@ class Portal:
     operations: dict[str, tuple[str, str, int]] = field(default_factory=dict)
     released: asyncio.Event = field(default_factory=asyncio.Event)
     late: list[Callable[[], tuple[int, dict[str, Any]]]] = field(default_factory=list)
+    service: dict[str, Any] = field(default_factory=dict)
+    terms: dict[str, Any] = field(default_factory=dict)
+    losses: dict[str, int] = field(default_factory=dict)
 
     def app(self) -> web.Application:
         app = web.Application()
         app.router.add_post("/v1/token", self.token)
         app.router.add_post("/v1/vouchers/lookup", self.lookup)
         app.router.add_post("/v1/vouchers/{kind:load|redeem}", self.book)
+        app.router.add_get("/v1/services", self.services)
+        app.router.add_get("/v1/link", self.link)
+        app.router.add_get("/v1/vouchers/offline/terms", self.offline_terms)
+        app.router.add_post("/v1/vouchers/offline/take", self.offline_take)
+        app.router.add_post("/v1/vouchers/offline/given-back", self.offline_given_back)
         app.router.add_get("/v1/vouchers/ops/{key}", self.state)
         app.router.add_post("/v1/vouchers/ops/{key}/{what}", self.change)
         return app
@@ -82,6 +96,60 @@ class Portal:
     async def token(self, _: web.Request) -> web.Response:
         body = {"access_token": "a.b.c", "token_type": "DPoP", "expires_in": 600, "link_state": "active"}
         return web.json_response(body, headers={"DPoP-Nonce": "n"})
+
+    async def link(self, request: web.Request) -> web.WebSocketResponse:
+        """The line that stays open: it is welcomed, and nothing more is said on it."""
+        line = web.WebSocketResponse()
+        await line.prepare(request)
+        await line.receive()
+        await line.send_str(write(_welcome()))
+        async for _ in line:
+            pass
+        return line
+
+    async def services(self, _: web.Request) -> web.Response:
+        service = {"service": "web_vouchers", "state": "on", "code": None, "until": None} | self.service
+        return web.json_response([{"service": "reports", "state": "off", "code": "switched_off"}, service])
+
+    async def offline_terms(self, _: web.Request) -> web.Response:
+        rest = {"currency": "EUR", "country": "276", "time_zone": "Europe/Berlin", "in_maintenance": False}
+        limits = dict.fromkeys(("per_voucher", "per_day", "open_total"), 0)
+        key = {"key_id": "e" * 32, "public_key": public_half(OPENER)}
+        return web.json_response(limits | rest | key | self.terms)
+
+    async def offline_take(self, request: web.Request) -> web.Response:
+        asked, key = await request.json(), request.headers["Idempotency-Key"]
+        self.bodies.setdefault(key, set()).add(json.dumps(asked, sort_keys=True))
+
+        def carry() -> tuple[int, dict[str, Any]]:
+            if key not in self.answers:
+                self.answers[key] = self._taken(key, asked)
+            return self.answers[key]
+
+        return await self._through(request, "take", key, carry)
+
+    def _taken(self, key: str, asked: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+        if key in self.operations:
+            return refused(BridgeError(Code.VOUCHER_VOIDED))
+        assert asked["offline"] is True
+        number, right = asked["number"], open_sealed(OPENER, key, asked["pin_sealed"]) == self.pins[asked["number"]]
+        taken = min(asked["amount"], self.balances[number]) if right else 0
+        self.balances[number] -= taken
+        self.losses[key] = asked["amount"] - taken
+        self.operations[key] = ("interim" if taken else "refused", number, taken)
+        said = {"key": key, "state": self.operations[key][0], "taken": taken, "loss": self.losses[key]}
+        return 200, said | {"balance": self.balances[number], "currency": "EUR", "as_of": "2026-11-22T10:00:00Z"}
+
+    async def offline_given_back(self, request: web.Request) -> web.Response:
+        key = (await request.json())["key"]
+
+        def carry() -> tuple[int, dict[str, Any]]:
+            if key not in self.losses:
+                return refused(BridgeError(Code.RECORD_UNKNOWN))
+            self.losses[key] = 0
+            return 200, {"key": key, "loss": 0}
+
+        return await self._through(request, "given-back", key, carry)
 
     async def lookup(self, request: web.Request) -> web.Response:
         asked = await request.json()
@@ -183,6 +251,17 @@ class Portal:
         assert request.transport is not None
         request.transport.abort()
         return web.Response()
+
+
+def _welcome() -> Welcome:
+    return Welcome(
+        protocol=PROTOCOL,
+        oldest=OLDEST,
+        version="1.4.0",
+        server_time=Runtime().clock.now(),
+        heartbeat_seconds=60,
+        location=LocationFacts(number="10047110", name="Shop"),
+    )
 
 
 def refused(error: BridgeError) -> tuple[int, dict[str, Any]]:

@@ -10,8 +10,8 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from tillbridge.upstream.addresses import AddressRefused, WebhookSettings, check_address, check_url, resolve
-from tillbridge.upstream.courier import Reply, read_reply
+from tillbridge.web.webhooks.addresses import AddressRefused, WebhookSettings, check_address, check_url, resolve
+from tillbridge.web.webhooks.courier import Reply, read_reply
 
 ATTEMPT_SECONDS: Final = 15.0
 """For all of an attempt, from the name to the answer's head: a receiver notes the message and answers, no more."""

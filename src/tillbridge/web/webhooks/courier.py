@@ -8,7 +8,7 @@ from datetime import timedelta
 from importlib import import_module
 from typing import Final, Protocol, Self, cast
 
-from tillbridge.upstream.addresses import WebhookSettings
+from tillbridge.web.webhooks.addresses import WebhookSettings
 
 REDIRECTS: Final = range(300, 400)
 ACCEPTED: Final = range(200, 300)
@@ -66,7 +66,7 @@ class CourierOnDemand:
 
     async def _loaded(self) -> OpenCourier:
         # In a thread: it takes a tenth of a second, in which no payment shall stand still.
-        module = await asyncio.to_thread(import_module, "tillbridge.upstream.http_courier")
+        module = await asyncio.to_thread(import_module, "tillbridge.web.webhooks.http_courier")
         make = cast("Callable[[WebhookSettings, str], OpenCourier]", module.HttpCourier)
         self._courier = make(self._settings, self._version)
         return self._courier
