@@ -29,6 +29,8 @@ NAMES: Final = (
     "events",
     "portal_pairing",
     "portal_conversion",
+    "voucher_redeem",
+    "voucher_settlement",
     "portal_pages",
     "portal_links",
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from scripts import command_line, matrix, native_api, postman_native, settings
+from scripts import command_line, matrix, native_api, partner_api, postman_native, settings
 from scripts.markdown import table
 from tillbridge.connector.api import references
 from tillbridge.domain.errors import CATALOGUE
@@ -97,6 +97,7 @@ def pages() -> dict[str, str]:
         "matrix.md": _WRITTEN + matrix.page(),
         "native-api.md": _WRITTEN + native_api.page(),
         "native-openapi.json": references.native_text(),
+        partner_api.NAME: partner_api.text(),
         "portal-settings.md": _WRITTEN + settings.portal_page(),
         f"../postman/{postman_native.NAME}": postman_native.text(),
         "scenarios.md": scenarios(),

@@ -35,6 +35,7 @@ from tillbridge.portal.tokens.bearer import Callers
 from tillbridge.portal.tokens.feature import FirstTokens
 from tillbridge.portal.tokens.service import Tokens
 from tillbridge.portal.vouchers import feature as vouchers_feature
+from tillbridge.portal.vouchers.desk import VoucherDesk
 from tillbridge.runtime.effects import Runtime
 from tillbridge.web.asgi import App
 
@@ -172,6 +173,6 @@ def _assembled(house: House) -> tuple[Links, Pairing, Sequence[Feature]]:
         tokens_feature.feature(tokens, callers, registry),
         commands_feature.feature(house, links, callers, planned),
         pairing_feature.feature(pairing),
-        vouchers_feature.feature(house, callers, registry),
+        vouchers_feature.feature(house, VoucherDesk(house), callers, registry),
     ]
     return links, pairing, features

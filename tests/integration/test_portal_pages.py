@@ -33,7 +33,7 @@ from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.engine.engine import TerminalSetup
 from tillbridge.engine.opening import open_engine
 from tillbridge.runtime.effects import Runtime
-from tillbridge.upstream.addresses import WebhookSettings
+from tillbridge.web.webhooks.addresses import WebhookSettings
 
 
 @dataclass(frozen=True)

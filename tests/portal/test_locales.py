@@ -29,6 +29,8 @@ from tillbridge.portal.accounts.stock_groups import Stock
 from tillbridge.portal.audit.exporting import Form
 from tillbridge.portal.audit.log import ActorKind
 from tillbridge.portal.commands.model import State
+from tillbridge.portal.corrections.model import TAKES_BACK, Failure, Kind
+from tillbridge.portal.corrections.model import State as CorrectionState
 from tillbridge.portal.customers.mapping import Field, RowFault
 from tillbridge.portal.customers.model import CustomerState, JobKind, MovementKind, Reason, Remedy, Stage
 from tillbridge.portal.ledger.model import EntryKind
@@ -42,7 +44,10 @@ from tillbridge.portal.maintenance.forms import Repeat
 from tillbridge.portal.maintenance.model import Component, WindowEffect
 from tillbridge.portal.pages.site import CATALOGUES
 from tillbridge.portal.pairing.model import PinState
+from tillbridge.portal.partners.hooks_model import DeliveryState, Topic
 from tillbridge.portal.rights import Area
+from tillbridge.portal.settlement.model import Span
+from tillbridge.portal.settlement.postings import ACCOUNTS
 from tillbridge.portal.vouchers.systems_model import Hindrance
 from tillbridge.web import words
 
@@ -67,6 +72,9 @@ SETS: Final[dict[str, Iterable[StrEnum]]] = {
     "audit.export": Form,
     "commands.health": StationHealth,
     "commands.outcome": Outcome,
+    "corrections.failure": Failure,
+    "corrections.kind": Kind,
+    "corrections.state": CorrectionState,
     "customers.base": CustomerBase,
     "customers.fault": RowFault,
     "customers.field": Field,
@@ -86,6 +94,8 @@ SETS: Final[dict[str, Iterable[StrEnum]]] = {
     "maintenance.component": Component,
     "maintenance.effect": WindowEffect,
     "maintenance.repeat": Repeat,
+    "partners.delivery": DeliveryState,
+    "partners.topic": Topic,
     "people.language": Language,
     "people.scope": Scope,
     "people.state": PersonState,
@@ -99,15 +109,33 @@ SETS: Final[dict[str, Iterable[StrEnum]]] = {
 """Closed sets each of whose values has a text."""
 
 DONE: Final = {
+    "settlement": "accounts",
+    "corrections": "again booked expired failed late refused requested withdrawn",
+    "exceptions": "not_paid paid released settled",
     "licences": "allotted withdrawn",
     "locations": "accepted changed closed created declined offered withdrawn",
+    "partners": "added hook_removed removed replayed revoked tested",
+    "risk": "limits number_added number_removed",
     "services": "off on",
-    "vouchers": "activated blocked changed created cross_off cross_on joined left made none_activated pin_unblocked"
-    " unblocked",
+    "validity": "changed off taken_back taking_back",
+    "vouchers": "activated blocked changed created cross_off cross_on joined left made none_activated"
+    " none_withdrawn pin_unblocked unblocked withdrawn",
 }
 """What these features say after a form, from the address."""
 
 LETTERS: Final = "factor_added factor_removed password_link password_set recovery_code_used"
+
+SETTLED: Final = (
+    *(f"account.{name}{part}" for name in (*ACCOUNTS, "consultant", "client", "digits") for part in ("", ".hint")),
+    *(f"chart.{name}" for name in "circulation redemptions loads liability blocked".split()),
+    *(f"circulation.{name}" for name in "total blocked active".split()),
+    *(f"paper.title.{span}" for span in Span),
+    *(f"posting.{name}" for name in "day number location booking debit credit amount currency other".split()),
+    *(f"sales.{name}" for name in "loads sold redemptions redeemed".split()),
+    *(f"way.{way}{part}" for way in "statements claims liability sales postings".split() for part in ("", ".text")),
+    *(f"{table}{part}" for table in ("claims", "net") for part in ("", ".to", ".from")),
+)
+"""What the pages and papers of settlement put together."""
 
 AT_WORK: Final = (CommandKind.PAYMENT, CommandKind.CONFIGURATION)
 """The commands that have a page."""
@@ -117,6 +145,8 @@ MADE_UP: Final = {
     *(f"commands.{kind}.{state}" for kind in AT_WORK for state in State),
     *(f"commands.{kind}" for kind in AT_WORK),
     *(f"commands.outcome.{outcome}.means" for outcome in Outcome),
+    *(f"corrections.kind.{kind}.text" for kind in Kind),
+    *(f"corrections.original.{kind}" for kind in TAKES_BACK),
     *(f"customers.base.{base}.text" for base in CustomerBase),
     *(f"links.ask.{action}.{part}" for action in LinkAction for part in ("title", "effect", "till")),
     *(f"people.state.{state}.means" for state in PersonState),
@@ -127,6 +157,7 @@ MADE_UP: Final = {
     *(f"accounts.{page}.short" for page in ("profile", "password", "factors", "sessions")),
     *(f"maintenance.month.{month}" for month in range(1, 13)),
     *(f"{feature}.done.{what}" for feature, told in DONE.items() for what in told.split()),
+    *(f"settlement.{key}" for key in SETTLED),
     *(f"accounts.mail.{letter}.{part}" for letter in LETTERS.split() for part in ("subject", "text")),
 }
 """Keys that are put together from closed sets."""
@@ -135,13 +166,17 @@ MADE_UP: Final = {
 SAME: Final = {
     Language.DE: {
         *("Codes", "Name", "Passkey", "Person", "Portal", "Terminals", "Terminal", "Import", "Computer", "Franchise"),
+        "Webhooks",
         *("Andorra", "Belarus", "Gibraltar", "Liechtenstein", "Monaco", "Montenegro", "Malta", "Portugal"),
         *("San Marino", "Ukraine", "1.0 offline", "1.0 online"),
         *("April {year}", "August {year}", "September {year}", "November {year}"),
+        *("April", "August", "September", "November"),
     },
     Language.FR: {
         *("Services", "Licences", "Maintenance", "Pages", "Terminal", "version {version}", "E-mail", "Points"),
+        *("Messages", "Message", "Webhooks"),
         *("Codes", "Interfaces", "Active", "Europe", "Franchise"),
+        *("Date", "Exceptions"),
         *("France", "Gibraltar", "Liechtenstein", "Luxembourg", "Monaco", "Portugal", "Ukraine"),
     },
     Language.CS: {
@@ -151,7 +186,18 @@ SAME: Final = {
 }
 """Words that the language really shares with English."""
 
-SIGNS: Final = {"CSV", "Excel (XLSX)", "JSON Lines", "PIN", "2.0", "{count} s", "{count} min", "{count} h", "{count} d"}
+SIGNS: Final = {
+    "1",
+    "CSV",
+    "Excel (XLSX)",
+    "JSON Lines",
+    "PIN",
+    "2.0",
+    "{count} s",
+    "{count} min",
+    "{count} h",
+    "{count} d",
+}
 """Names of formats and units: the same everywhere."""
 
 

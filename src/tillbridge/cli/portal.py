@@ -5,17 +5,16 @@ from typing import Annotated
 
 import typer
 
+from tillbridge.cli.portal_options import USUAL, FileOption
+from tillbridge.cli.portal_vouchers import app as vouchers
+
 app = typer.Typer(help="Runs the portal and looks after its database.", no_args_is_help=True)
 audit = typer.Typer(help="The portal's audit log.", no_args_is_help=True)
 app.add_typer(audit, name="audit")
 ledger = typer.Typer(help="The ledger of the vouchers.", no_args_is_help=True)
 app.add_typer(ledger, name="ledger")
 
-FileOption = Annotated[
-    Path,
-    typer.Option("--config", "-c", envvar="TILLBRIDGE_PORTAL_CONFIG", metavar="FILE", help="The settings file."),
-]
-USUAL = Path("portal.yml")
+app.add_typer(vouchers, name="vouchers")
 
 
 @app.command()
@@ -71,6 +70,25 @@ def demo_code() -> None:
     from tillbridge.cli.portal_running import print_demo_code  # noqa: PLC0415  # only when it runs
 
     print_demo_code()
+
+
+@app.command()
+def voucher_grant(
+    system: Annotated[
+        str, typer.Argument(metavar="SYSTEM", help="The voucher system, as it stands in the address of its page.")
+    ],
+    codes: Annotated[int, typer.Argument(metavar="CODES", help="How many more.")],
+    *,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why. The merchant reads it in the audit log.")],
+    month: Annotated[
+        str | None, typer.Option(metavar="MONTH", help="Such as 2026-12; this one without it.", show_default=False)
+    ] = None,
+    config: FileOption = USUAL,
+) -> None:
+    """Lets a merchant make more voucher codes in one month than a voucher system has by itself."""
+    from tillbridge.cli.portal_running import grant_in_file  # noqa: PLC0415  # only when it runs
+
+    grant_in_file(config, system, month, codes, reason)
 
 
 @audit.command()

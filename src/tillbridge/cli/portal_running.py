@@ -12,7 +12,9 @@ from tillbridge.cli.standard_input import end_of_input
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.portal.accounts.service import create_admin
 from tillbridge.portal.app import open_house, portal_app, serve_portal
+from tillbridge.portal.audit.log import PORTAL
 from tillbridge.portal.audit.verifying import export_anchor, verify
+from tillbridge.portal.corrections.granting import grant
 from tillbridge.portal.demo_data import demo_code as code_now
 from tillbridge.portal.demo_data import demo_data, is_filled
 from tillbridge.portal.features import assemble
@@ -50,7 +52,8 @@ def migrate_file(config: Path) -> None:
     sys.stdout.write(f"{said}\n")
 
 
-def _in_house(config: Path, act: Callable[[House], Awaitable[T]]) -> T:
+def in_house(config: Path, act: Callable[[House], Awaitable[T]]) -> T:
+    """Does something with the portal of these settings, without serving it."""
     settings = load_settings(config)
     set_up_logging(level=Level.WARNING, console=sys.stderr, readable=True)
 
@@ -90,7 +93,7 @@ async def _set_at_the_end(stop: asyncio.Event) -> None:
 
 def admin_in_file(config: Path, email: str, name: str) -> None:
     """Makes the operator's first person and prints the link that lets that person in, once."""
-    made = _in_house(config, lambda house: create_admin(house, email, name, None))
+    made = in_house(config, lambda house: create_admin(house, email, name, None))
     sys.stdout.write(f"{name} chooses a password here, once, within a day:\n{made.link}\n")
 
 
@@ -99,7 +102,7 @@ def fill_file(config: Path) -> None:
     if not LOOPBACK.issuperset(load_settings(config).hosts):
         said = "everybody knows the passwords of the demonstration: it is for a portal that only this computer reaches"
         raise BridgeError(Code.SETTINGS_INVALID, said, place="address")
-    access = _in_house(config, demo_data)
+    access = in_house(config, demo_data)
     for person in access.people:
         sys.stdout.write(f"{person.email}  {person.password}  {person.role}\n")
     for number, pin in access.vouchers:
@@ -113,7 +116,7 @@ def print_demo_code() -> None:
 
 def verify_file(config: Path, anchor: Path | None) -> Exit:
     """Walks the audit log and says what it found."""
-    verdict = _in_house(config, lambda house: verify(house, [] if anchor is None else [anchor]))
+    verdict = in_house(config, lambda house: verify(house, [] if anchor is None else [anchor]))
     head = "no day is signed yet" if verdict.newest_head is None else f"the newest signed day is {verdict.newest_head}"
     sys.stdout.write(f"{verdict.sealed} entries are chained, {verdict.waiting} wait for it; {head}.\n")
     for fault in verdict.faults:
@@ -126,12 +129,19 @@ def verify_file(config: Path, anchor: Path | None) -> Exit:
 
 def anchor_from_file(config: Path) -> None:
     """Prints the end of the chain, signed."""
-    sys.stdout.write(_in_house(config, export_anchor).rstrip() + "\n")
+    sys.stdout.write(in_house(config, export_anchor).rstrip() + "\n")
+
+
+def grant_in_file(config: Path, system: str, month: str | None, codes: int, reason: str) -> None:
+    """Grants a voucher system more codes for a month and says what it may make then."""
+    granted = in_house(config, lambda house: grant(house, PORTAL, system, month, codes, reason))
+    quota = granted.quota
+    sys.stdout.write(f"{granted.system} may make {quota.most:,} codes in {quota.month}; {quota.made:,} are made.\n")
 
 
 def ledger_in_file(config: Path) -> Exit:
     """Holds the whole ledger against itself and says what it found."""
-    verdict = _in_house(config, verify_ledger)
+    verdict = in_house(config, verify_ledger)
     sys.stdout.write(f"{verdict.vouchers} vouchers with {verdict.entries} entries.\n")
     for fault in verdict.faults:
         place = f" ({fault.place})" if fault.place else ""

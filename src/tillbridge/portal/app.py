@@ -49,6 +49,12 @@ LARGEST_UPLOAD: Final = 32 * 1024 * 1024
 UPLOADS: Final = "/customers/upload"
 """Paths that begin so take files; all others are held to the small limit."""
 
+PICTURES: Final = "/vouchers/test-code/picture"
+"""The path that takes a photograph of a card, which is looked at and forgotten."""
+
+LARGEST_PICTURE: Final = 8 * 1024 * 1024 + 64 * 1024
+"""Bytes of a form with a picture of 8 MiB in it."""
+
 MOST_LINES: Final = 8192
 """Open connections of one process: 5,000 connectors with their lasting one, and people besides."""
 
@@ -115,9 +121,15 @@ def portal_app(house: House, doorkeeper: Doorkeeper, features: Sequence[Feature]
         SafeHeaders(Answered(app)),
         hosts=settings.hosts,
         origins=settings.addresses,
-        max_body=lambda path: LARGEST_UPLOAD if path.startswith(UPLOADS) else LARGEST_BODY,
+        max_body=_largest,
         websockets=True,
     )
+
+
+def _largest(path: str) -> int:
+    if path.startswith(UPLOADS):
+        return LARGEST_UPLOAD
+    return LARGEST_PICTURE if path == PICTURES else LARGEST_BODY
 
 
 def api_app(house: House, features: Sequence[Feature]) -> FastAPI:

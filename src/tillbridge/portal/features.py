@@ -12,6 +12,7 @@ from tillbridge.portal.accounts import people_feature as people
 from tillbridge.portal.accounts import people_store, store
 from tillbridge.portal.audit import feature as audit
 from tillbridge.portal.commands import feature as commands
+from tillbridge.portal.corrections import feature as corrections
 from tillbridge.portal.customers import feature as customers
 from tillbridge.portal.customers.conversions import Conversions
 from tillbridge.portal.dashboard import feature as dashboard
@@ -35,13 +36,21 @@ from tillbridge.portal.pages.site import Doorkeeper
 from tillbridge.portal.pairing import feature as pairing
 from tillbridge.portal.pairing.customer_conditions import CustomerConditions
 from tillbridge.portal.pairing.phases import Phases
+from tillbridge.portal.partners import feature as partners
+from tillbridge.portal.partners.service import Partners
+from tillbridge.portal.partners.telling import Telling
+from tillbridge.portal.printing import feature as printing
+from tillbridge.portal.risk import feature as risk
 from tillbridge.portal.services import feature as services
 from tillbridge.portal.services.registry import Registry
 from tillbridge.portal.settings import LicencePolicy
+from tillbridge.portal.settlement import feature as settlement
 from tillbridge.portal.tokens import feature as tokens
 from tillbridge.portal.tokens.bearer import Callers
 from tillbridge.portal.tokens.service import Tokens
+from tillbridge.portal.validity import feature as validity
 from tillbridge.portal.vouchers import feature as vouchers
+from tillbridge.portal.vouchers.desk import VoucherDesk
 from tillbridge.portal.vouchers.systems_service import Systems
 
 
@@ -59,17 +68,20 @@ def assemble(house: House) -> tuple[Doorkeeper, Sequence[Feature]]:
         tokens.FirstTokens(issued, registry),
         operators_of,
     )
-    leaving = Systems(house).location_gone
-    opening, closing = licensing(house), (linked.location_closed, paired.pins.location_closed, leaving)
-    moving = (linked.location_moved, paired.pins.location_closed, leaving)
+    desk = VoucherDesk(house)
+    leaving, ending = Systems(house).location_gone, Partners(house).location_gone
+    opening, closing = licensing(house), (linked.location_closed, paired.pins.location_closed, leaving, ending)
+    moving = (linked.location_moved, paired.pins.location_closed, leaving, ending)
     features = (
         dashboard.feature(linked, planned),
+        # Its pages stand below those of the tills' interface, which take whatever comes behind it for a location.
+        partners.feature(house, desk, partners.registry(linked, planned)),
         closed_in_maintenance(house, pairing.feature(paired)),
         commands.feature(house, linked, callers, planned),
         locations.feature(house, linked, opened=opening, closed=closing, moved=moving),
         services.feature(house, registry),
         licences.feature(house),
-        vouchers.feature(house, callers, registry),
+        *_of_vouchers(house, desk, callers, registry),
         customers.feature(house, has_customer_base, linked),
         people.feature(house, Locations(house, opened=opening, closed=closing)),
         maintenance.feature(house),
@@ -80,6 +92,18 @@ def assemble(house: House) -> tuple[Doorkeeper, Sequence[Feature]]:
         mail.feature(house),
     )
     return accounts.doorkeeper(house), features
+
+
+def _of_vouchers(house: House, desk: VoucherDesk, callers: Callers, registry: Registry) -> Sequence[Feature]:
+    """Everything about web vouchers but what partners see."""
+    return (
+        corrections.feature(house),
+        vouchers.feature(house, desk, callers, registry, (Telling(house).blocked,)),
+        printing.feature(house, callers, registry),
+        risk.feature(house, callers, registry),
+        settlement.feature(house),
+        validity.feature(house, owners_of),
+    )
 
 
 def licensing(house: House) -> Sequence[Hook]:

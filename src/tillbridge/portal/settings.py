@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 from tillbridge.domain.cashier_texts import Language
 from tillbridge.runtime.logging import Level
 from tillbridge.runtime.settings.reading import ModelReader, SettingsInvalid, open_document
+from tillbridge.web.webhooks.addresses import WebhookSettings
 
 PORTAL_PORT: Final = 8480
 LOCAL: Final = "127.0.0.1"
@@ -133,6 +134,7 @@ class PortalSettings(Section):
     database: DatabaseSettings = DatabaseSettings()
     mail: MailSettings = MailSettings()
     operator: OperatorSettings = OperatorSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     language: Language | None = None
     log_level: Level = Level.INFO
 

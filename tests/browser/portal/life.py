@@ -17,12 +17,15 @@ from sqlalchemy import select, update
 from tests.browser.portal.open_portal import JOB_SECONDS, OWNER, OpenPortal
 from tests.lines import PATIENCE
 from tests.portal.browser import Browser as Asker
+from tests.portal.settlement.nights import settle_nights
+from tests.portal.validity.aged import Past
 from tillbridge.connector.portal.desk import PortalDesk
 from tillbridge.connector.portal.desk import open_portal as open_desk
 from tillbridge.connector.portal.settings import PortalSettings
 from tillbridge.connector.portal.states import LinkState, Standing
 from tillbridge.link.scopes import Service
 from tillbridge.link.voucher_messages import LOAD_PATH, OPERATIONS_PATH, REDEEM_PATH
+from tillbridge.portal.accounts.tables import person
 from tillbridge.portal.demo_access import VOUCHERS
 from tillbridge.portal.links.tables import link
 from tillbridge.portal.locations.tables import location, tenant
@@ -34,6 +37,7 @@ STATION: Final = "Filiale Bahnhof"
 HARBOUR: Final = "Filiale Hafen"
 FRANCHISE: Final = "Brotzeit Keller"
 CAFE: Final = "Café Winter"
+SECOND: Final = "accounting@bakery.example"
 
 LISTINGS: Final = {
     "person": "/people",
@@ -213,7 +217,12 @@ async def _live(portal: OpenPortal, folder: Path, begun: Future[Life], leave: as
                 "command": await payment(owner, at[OFFICE]),
                 "mapping": await uploaded(owner, f"/customers/import/{at[STATION]}/v1"),
             }
+            paths |= await partners_at_work(owner, at[OFFICE])
             paths |= await vouchers_at_work(office, owner)
+            paths |= await corrections_at_work(portal, owner, paths["voucher"], paths["batch"])
+            system_id = paths["system"].rpartition("/")[2]
+            await settle_nights(portal.house, system_id, at[OFFICE], at[STATION])
+            paths |= await Past(portal.house, paths["system"].rpartition("/")[2], at[STATION]).live()
             for name, listing in LISTINGS.items():
                 paths[name] = await first_of(owner, listing)
             begun.set_result(Life(at, paths))
@@ -236,16 +245,59 @@ async def vouchers_at_work(desk: PortalDesk, owner: Asker) -> dict[str, str]:
     ok(made.status)
     batch = made.location.partition("?")[0]
     ok((await owner.post(f"{batch}/activate", page=batch, first="1", last="40")).status)
+    kinds = f"{system}/types"
+    for name, price in (("Frühstück für zwei", "39,90"), ("Freier Betrag", "")):
+        kind = {"name_de": name, "price": price, "position": "1", "active": "on"}
+        ok((await owner.post(f"{kinds}/new", page=f"{kinds}/new", **kind)).status)
     return {
         "system": system,
+        "type": await first_of(owner, kinds, "/vouchers/types"),
         "batch": batch,
         "voucher": (await owner.post("/vouchers/find", page="/vouchers", number=number)).location,
     }
 
 
-async def first_of(asker: Asker, listing: str) -> str:
-    """The page to which the last line of this list leads."""
-    kind = LINES.get(listing, listing)
+async def partners_at_work(owner: Asker, location_id: str) -> dict[str, str]:
+    """A partner with two keys, one of them revoked, and a receiver of webhooks that nobody reaches."""
+    partner = (
+        await owner.post("/interfaces/partners/new", page="/interfaces/partners/new", name="Onlineshop Linde")
+    ).location
+    partner, form = partner.partition("?")[0], {"location": location_id, "read": "on", "redeem": "on"}
+    for more in ({"days": "365", "in_address": "on"}, {"days": "90"}):
+        ok((await owner.post(f"{partner}/keys", page=partner, **form, **more)).status)
+    revoke = re.findall(rf'action="({partner}/keys/[0-9a-f]+/revoke)"', (await owner.get(partner)).text)[-1]
+    ok((await owner.post(revoke, page=partner)).status)
+    new, told = "/interfaces/webhooks/new", {"url": "https://receiver.example/vouchers", "description": "Buchhaltung"}
+    topics = {f"topic-{name}": "on" for name in ("loaded", "redeemed", "put_back", "blocked")}
+    made = await owner.post(new, page=new, **told, **topics)
+    ok(made.status)
+    hook = re.findall(r'href="(/interfaces/webhooks/[0-9a-f]{32})"', made.text)[0]
+    ok((await owner.post(f"{hook}/test", page=hook)).status)
+    return {"partner": partner, "webhook": hook}
+
+
+async def corrections_at_work(portal: OpenPortal, owner: Asker, voucher: str, batch: str) -> dict[str, str]:
+    """The owner asks for two corrections; a second person, who has just got the right, approves the first."""
+    async with portal.house.database.reading() as connection:
+        second = (await connection.execute(select(person.c.id).where(person.c.email == SECOND))).scalar_one()
+    page = f"/people/{second}"
+    owners = re.findall(r'<option value="([0-9a-f]{32})"[^>]*>\s*Owner', (await owner.get(page)).text)[0]
+    ok((await owner.post(f"{page}/memberships", page=page, group=owners, scope="tenant")).status)
+    approver, made = await portal.asker(SECOND), []
+    for seq, amount, reason in (("4", "3,20", "Kaffee doppelt berechnet"), ("5", "5,00", "Kulanz nach Reklamation")):
+        page = f"{voucher}/corrections/more"
+        location = re.findall(r'<option value="([0-9a-f]{32})"', (await owner.get(page)).text)[0]
+        form = {"seq": seq, "amount": amount, "reason": reason, "location": location}
+        made.append((await owner.post(page, page=page, **form)).location.partition("?")[0])
+        if not made[1:]:
+            ok((await approver.post(f"{made[0]}/approve", page=made[0])).status)
+    fresh = re.findall(r'href="(/vouchers/one/[0-9a-f]{32})"', (await owner.get(batch)).text)[0]
+    return {"booked": made[0], "asked": made[1], "fresh": fresh}
+
+
+async def first_of(asker: Asker, listing: str, kind: str = "") -> str:
+    """The page to which the last line of this list leads; `kind` where its lines do not lie below the list."""
+    kind = kind or LINES.get(listing, listing)
     found: list[str] = re.findall(rf'href="({kind}/[0-9a-f]{{32}})"', (await asker.get(listing)).text)
     return found[-1]
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from tests.browser.portal.life import CAFE, FRANCHISE, HARBOUR, MARKET, OFFICE, STATION, Life
+from tests.browser.portal.life import CAFE, FRANCHISE, HARBOUR, MARKET, OFFICE, SECOND, STATION, Life
 from tests.browser.portal.open_portal import OWNER, STAFF, TECHNICIAN
 
 FRANCHISEE: Final = "franchise@bakery.example"
@@ -152,8 +152,55 @@ OF_VOUCHERS: Final = (
         batch="{batch}",
         pins="{batch}/pins",
         one="{voucher}",
+        print="{batch}/print",
+        print_one="{voucher}/print",
+        test_code="/vouchers/test-code",
+        types="{system}/types",
+        type_new="{system}/types/new",
+        type="{type}",
+        validity="{system}/validity",
+        validity_edit="{system}/validity/edit",
+        write_off="/vouchers/write-offs/{run_id}",
+        write_off_one="/vouchers/write-offs/{run_id}/of/{lapsed_id}",
+        risk="{system}/risk",
+        reports="{system}/reports",
+        statements="{system}/reports/statements",
+        claims="{system}/reports/claims",
+        liability="{system}/reports/liability",
+        sales="{system}/reports/sales",
+        postings="{system}/reports/postings",
+        exceptions="{system}/exceptions",
+        case="/vouchers/cases/{operation_id}",
+        pause="{system}/pauses/{station}",
     ),
-    *_pages(OTHER, "other", no_vouchers="/vouchers"),
+    *_pages(
+        OWNER,
+        "corrections",
+        system="{system}/corrections",
+        voucher="{voucher}/corrections",
+        one="{asked}",
+        booked="{booked}",
+        kinds="{fresh}/corrections",
+        ask="{fresh}/corrections/more",
+        withdraw="{batch}/withdraw",
+    ),
+    *_pages(
+        SECOND,
+        "corrections",
+        approve="{asked}",
+    ),
+    Page("vouchers-export-over", OWNER, "/vouchers/export?link=x", 404),
+    *_pages(
+        OWNER,
+        "partners",
+        list="/interfaces/partners",
+        new="/interfaces/partners/new",
+        one="{partner}",
+        webhooks="/interfaces/webhooks",
+        webhook_new="/interfaces/webhooks/new",
+        webhook="{webhook}",
+    ),
+    *_pages(OTHER, "other", no_vouchers="/vouchers", no_partners="/interfaces/partners"),
 )
 
 PAGES: Final = (*BEFORE, *OF_OWNER, *OF_OTHERS, *OF_VOUCHERS)

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.money import MAX_MINOR
 from tillbridge.portal.ledger import book
-from tillbridge.portal.ledger.model import Account, EntryKind, Occasion, Original, Posting
+from tillbridge.portal.ledger.model import REVERSED_BY, Account, EntryKind, Occasion, Original, Posting
 
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
 
@@ -39,6 +39,11 @@ class Book:
     def take(self, place: str, amount: int, kind: EntryKind = EntryKind.REDEEM) -> Posting:
         return self._keep(book.take(self.account, kind, amount, self.at(place), self.id()))
 
+    def move_to(self, other: "Book") -> tuple[Posting, Posting]:
+        """All of its credit to another voucher."""
+        given, taken_over = book.move(self.account, other.account, self.at("office"), self.id)
+        return self._keep(given), other._keep(taken_over)
+
     def back(self, posting: Posting, amount: int | None = None) -> Posting:
         original = self.original(posting)
         wanted = original.left if amount is None else amount
@@ -47,7 +52,7 @@ class Book:
     def original(self, posting: Posting) -> Original:
         """What is left of an entry, worked out anew from every posting since."""
         net = dict(book.original_of(posting).net)
-        sign = 1 if posting.made is None else -1
+        sign = -1 if posting.made else 1
         for later in self.postings:
             if later.entry.reverses == posting.entry.id:
                 for one in later.allocations:
@@ -74,6 +79,7 @@ class Book:
         taken: dict[str, int] = {}
         for one in self.postings:
             assert sum(each.amount for each in one.allocations) == (0 if one.made else -one.entry.amount)
+            assert not one.made or sum(each.amount for each in one.made) == one.entry.amount
             for each in one.allocations:
                 taken[each.lot_id] = taken.get(each.lot_id, 0) + each.amount
         for lot in self.account.lots:
@@ -181,6 +187,62 @@ def test_taking_back_in_parts_equals_taking_back_at_once(loads: list[int], data:
     assert books[0].lots == books[1].lots
 
 
+def test_a_new_voucher_takes_over_whose_credit_it_is_since_when_and_in_which_order() -> None:
+    old, new = Book(), Book(Account("w", 0, 0, ()))
+    first = old.put_on("A", 100)
+    old.put_on("B", 50)
+    old.now += timedelta(days=1)
+    old.put_on("C", 30)
+    spent = old.take("X", 120)
+    old.now += timedelta(days=1)
+    given, taken_over = old.move_to(new)
+    assert (given.entry.kind, given.entry.amount) == (EntryKind.REISSUE_OUT, -60)
+    assert (taken_over.entry.kind, taken_over.entry.amount) == (EntryKind.REISSUE_IN, 60)
+    assert taken_over.follows == given.entry
+    assert [(lot.location_id, lot.loaded_at - NOON, lot.remaining) for lot in new.account.lots] == [
+        ("B", timedelta(0), 30),
+        ("C", timedelta(days=1), 30),
+    ]
+    assert (old.account.balance, new.account.balance) == (0, 60)
+    with pytest.raises(BridgeError) as refusal:
+        old.move_to(new)
+    assert refusal.value.code is Code.VOUCHER_EMPTY
+    with pytest.raises(BridgeError) as refusal:
+        old.back(first)
+    assert refusal.value.code is Code.VOUCHER_LOAD_SPENT
+    # What comes back later goes the same way, and is as old as it was: it stands before what was loaded after it.
+    old.back(spent, 110)
+    old.move_to(new)
+    assert [(lot.location_id, lot.remaining) for lot in sorted(new.account.lots, key=lambda lot: lot.age)] == [
+        ("B", 30),
+        ("A", 90),
+        ("B", 20),
+        ("C", 30),
+    ]
+    old.hold_together()
+    new.hold_together()
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=6), st.data())
+def test_a_move_changes_nothing_in_what_pays_for_what(loads: list[int], data: st.DataObject) -> None:
+    """Whatever is spent before and after: on the new voucher it is paid from the same credit as on the old one."""
+    before = data.draw(st.integers(0, sum(loads) - 1))
+    after = data.draw(st.integers(1, sum(loads) - before))
+    stayed, old, new = Book(), Book(), Book(Account("w", 0, 0, ()))
+    for one in (stayed, old):
+        for place, load in enumerate(loads):
+            one.now += timedelta(hours=place % 2)
+            one.put_on(str(place), load)
+        if before:
+            one.take("X", before)
+    old.move_to(new)
+    for one in (stayed, new):
+        one.take("X", after)
+        one.hold_together()
+    old.hold_together()
+    assert [lot for lot in new.lots if lot[1]] == [lot for lot in stayed.lots if lot[1]]
+
+
 class Life(RuleBasedStateMachine):
     """A voucher lives at random, and after each step everything adds up."""
 
@@ -206,12 +268,12 @@ class Life(RuleBasedStateMachine):
     @rule(data=st.data())
     def undo(self, data: st.DataObject) -> None:
         posting = data.draw(st.sampled_from(self.book.postings))
-        if posting.entry.reverses is not None:
+        if posting.entry.kind not in REVERSED_BY:
             return
         left = self.book.original(posting).left
         amount = data.draw(st.integers(1, 45))
         before = self.book.account
-        spent = posting.made is not None and amount > before.lot(posting.made.id).remaining
+        spent = bool(posting.made) and amount > before.lot(posting.made[0].id).remaining
         if amount <= left and not spent:
             self.book.back(posting, amount)
             return
@@ -219,6 +281,14 @@ class Life(RuleBasedStateMachine):
             self.book.back(posting, amount)
         assert self.book.account == before
         assert refusal.value.code is (Code.VOUCHER_OVER_REVERSAL if amount > left else Code.VOUCHER_LOAD_SPENT)
+
+    @precondition(lambda self: self.book.account.balance)
+    @rule()
+    def reissue(self) -> None:
+        old, self.book = self.book, Book(Account(f"v{next(self.book.ids)}", 0, 0, ()), now=self.book.now)
+        self.book.ids = old.ids
+        old.move_to(self.book)
+        old.hold_together()
 
     @invariant()
     def holds_together(self) -> None:

@@ -9,12 +9,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.portal.browser import Browser, Reply
 from tests.portal.links.opening import pair
 from tests.portal.security.town import NEWCOMER, OWNER, TECHNICIAN, Town
+from tests.portal.settlement.nights import settle_nights
+from tests.portal.validity.aged import Past
 from tillbridge.portal.accounts import store
 from tillbridge.portal.accounts.rights_tables import membership, people_group, support_access
 from tillbridge.portal.accounts.service import add_person
 from tillbridge.portal.accounts.tables import factor, session
 from tillbridge.portal.audit.tables import audit_entry
 from tillbridge.portal.commands.tables import command
+from tillbridge.portal.corrections import store as corrections
+from tillbridge.portal.corrections.model import Correction, Kind
 from tillbridge.portal.customers.converting import Converter
 from tillbridge.portal.demo_data import demo_data
 from tillbridge.portal.demo_plan import BAKERY, CAFE
@@ -23,6 +27,8 @@ from tillbridge.portal.links.service import Links
 from tillbridge.portal.locations.tables import location, location_move, tenant
 from tillbridge.portal.maintenance.service import Maintenance
 from tillbridge.portal.maintenance.tables import maintenance_window
+from tillbridge.portal.partners.tables import partner_key, webhook
+from tillbridge.portal.printing.tables import voucher_type
 from tillbridge.portal.rights import Person
 from tillbridge.portal.vouchers.tables import voucher, voucher_batch, voucher_system
 
@@ -42,6 +48,8 @@ async def settle(town: Town) -> None:
     owner = await town.browser(OWNER)
     await _customers(town, owner)
     await _feed(town)
+    await _partners(town, owner)
+    await _voucher_type(town)
     async with town.house.database.reading() as connection:
         ids = town.ids
         own = location.c.tenant_id == ids["tenant_id"]
@@ -61,7 +69,10 @@ async def settle(town: Town) -> None:
         ids["audit/id"] = await _first(
             connection, select(audit_entry.c.id).where(audit_entry.c.tenant_id == ids["tenant_id"])
         )
-    ids |= {"language": "de", "target": "v2", "action": "suspend"}
+    await _correction(town)
+    ids |= await Past(town.house, ids["system_id"], ids["location_id"]).live()
+    ids["statement_id"] = await settle_nights(town.house, ids["system_id"], ids["location_id"], ids["head"])
+    ids |= {"correction_kind": "less", "language": "de", "target": "v2", "action": "suspend"}
 
 
 async def _first(connection: AsyncConnection, statement: object) -> str:
@@ -177,6 +188,49 @@ async def _customers(town: Town, owner: Browser) -> None:
     assert len(ids["job_id"]) == 32, page
 
 
+async def _voucher_type(town: Town) -> None:
+    async with town.house.database.writing() as connection:
+        own = voucher_system.c.tenant_id == town.ids["tenant_id"]
+        town.ids["type_id"] = town.house.runtime.ids.new()
+        await connection.execute(
+            insert(voucher_type).values(
+                id=town.ids["type_id"],
+                system_id=await _first(connection, select(voucher_system.c.id).where(own)),
+                names={"de": "Frühstück"},
+                price=2500,
+                active=True,
+                position=1,
+                design="",
+                changed_at=town.house.runtime.clock.now(),
+            )
+        )
+
+
+async def _correction(town: Town) -> None:
+    """The owner asks for a voucher to be taken out of use; nobody has decided on it yet."""
+    ids, now = town.ids, town.house.runtime.clock.now()
+    ids["correction_id"] = town.house.runtime.ids.new()
+    one = Correction(
+        id=ids["correction_id"],
+        system_id=ids["system_id"],
+        voucher_id=ids["voucher_id"],
+        kind=Kind.RETIRE,
+        amount=0,
+        original_id=None,
+        target_id=None,
+        location_id=None,
+        reason="the card is torn",
+        seen_balance=0,
+        seen_seq=0,
+        requested_by=ids["owner_id"],
+        requested_name="Olga",
+        requested_at=now,
+        expires_at=now + timedelta(days=7),
+    )
+    async with town.house.database.writing() as connection:
+        await corrections.add(connection, one)
+
+
 async def _feed(town: Town) -> None:
     planned, owner = Maintenance(town.house), await town.browser(OWNER)
     assert (await town.send(owner, "/maintenance/feed")).status == 303
@@ -185,6 +239,20 @@ async def _feed(town: Town) -> None:
         town.ids["handle"] = await _first(
             connection, select(session.c.handle).where(session.c.person_id == town.ids["owner_id"])
         )
+
+
+async def _partners(town: Town, owner: Browser) -> None:
+    """A partner with a key at the harbour, and a receiver of webhooks."""
+    ids = town.ids
+    made = await town.send(owner, "/interfaces/partners/new", name="Onlineshop Linde")
+    ids["partner_id"] = made.location.partition("?")[0].rpartition("/")[2]
+    page = f"/interfaces/partners/{ids['partner_id']}"
+    assert (await town.send(owner, f"{page}/keys", location=ids["location_id"], read="on")).status == 200
+    form = {"url": "https://192.0.32.10/told", "topic-loaded": "on"}
+    assert (await town.send(owner, "/interfaces/webhooks/new", **form)).status == 200
+    async with town.house.database.reading() as connection:
+        ids["key_id"] = await _first(connection, select(partner_key.c.id))
+        ids["webhook_id"] = await _first(connection, select(webhook.c.id))
 
 
 async def upload(

@@ -68,7 +68,17 @@ ABOUT_ONESELF: Final = ("/profile", "/step-up", "/sign-out")
 STAFFS: Final = ("/operator", "/licences")
 """What the operator's staff does for every merchant without being asked in."""
 
-SHARED: Final = ("/vouchers/systems/{system_id}", "/vouchers/batches/{batch_id}", "/vouchers/one/{voucher_id}")
+SHARED: Final = (
+    "/vouchers/systems/{system_id}",
+    "/vouchers/systems/{system_id}/types",
+    "/vouchers/systems/{system_id}/validity",
+    "/vouchers/systems/{system_id}/exceptions",
+    *(f"/vouchers/systems/{{system_id}}/reports{part}" for part in ("", "/statements", "/claims")),
+    *(f"/vouchers/systems/{{system_id}}/reports{part}" for part in ("/liability", "/sales")),
+    "/vouchers/write-offs/{run_id}",
+    "/vouchers/batches/{batch_id}",
+    "/vouchers/one/{voucher_id}",
+)
 """What the locations of a voucher system have in common, whoever owns them."""
 
 HELPING: Final = "/vouchers/one/{voucher_id}/"
@@ -94,6 +104,7 @@ FILLED: Final = {
     "revision": "1",
     "scope": "tenant",
     "service": "reports",
+    "sure": "yes",
     "to": "on",
     "state": "v1_offline",
 }

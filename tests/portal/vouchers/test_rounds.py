@@ -20,7 +20,7 @@ from tillbridge.portal.ledger.tables import operation
 from tillbridge.portal.settings import PortalSettings
 from tillbridge.portal.storage.database import Dialect
 from tillbridge.portal.vouchers import desk as desk_module
-from tillbridge.portal.vouchers import operations
+from tillbridge.portal.vouchers import guessing_store, operations
 from tillbridge.portal.vouchers.desk import VoucherDesk
 from tillbridge.portal.vouchers.guessing import Guess
 from tillbridge.portal.vouchers.model import Answered
@@ -86,7 +86,7 @@ async def test_thirty_wrong_pins_over_many_vouchers_pause_the_location(floor: Fl
     # Loading goes on there; a person may also release it before the hour is over.
     assert said(await floor.load(numbers[0], 500))["state"] == "loaded"
     async with floor.house.database.writing() as connection:
-        await operations.release(connection, floor.here.location_id, Guess.PIN)
+        await guessing_store.release(connection, floor.here.location_id, Guess.PIN)
     assert said(await floor.redeem(numbers[0], 1))["taken"] == 1
     clock.forward(hours=1)
     assert said(await floor.redeem(numbers[0], 1))["taken"] == 1

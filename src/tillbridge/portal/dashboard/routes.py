@@ -13,6 +13,8 @@ from tillbridge.portal.locations.linked import TONES, LinkStates
 from tillbridge.portal.locations.views import Badge, day, day_and_clock
 from tillbridge.portal.pages.site import Site, Visit
 from tillbridge.portal.rights import Action, Area, Person
+from tillbridge.portal.settlement import charts
+from tillbridge.portal.settlement.start import cards, drawn
 from tillbridge.web.words import Words
 
 INTERFACES: Final = "/interfaces"
@@ -58,6 +60,7 @@ class DashboardPage:
         now = house.runtime.clock.now()
         async with house.database.reading() as connection:
             told = await overview(connection, person, self._links, self._maintenance, now)
+            vouchers = await cards(connection, person, now)
         words = self._site.words(request, person, told.time_zone)
         return await self._site.page(
             request,
@@ -66,6 +69,8 @@ class DashboardPage:
             zone=told.time_zone,
             told=told,
             most=MOST_TASKS,
+            vouchers=[drawn(words, card) for card in vouchers],
+            size=(charts.WIDTH, charts.HEIGHT),
             counts=[
                 (Badge(TONES[group], words.t(f"locations.link.{group}")), words.count(number))
                 for group, number in told.counts.items()

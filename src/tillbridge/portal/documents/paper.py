@@ -4,6 +4,7 @@ A document says nothing of when or with what it was made but what its author put
 bytes.
 """
 
+from datetime import UTC, datetime
 from importlib.resources import as_file, files
 from typing import Final, Literal
 
@@ -11,6 +12,9 @@ from fpdf import FPDF
 
 FAMILY: Final = "DejaVu"
 """Regular and bold. A character that it lacks is drawn as a box, never dropped."""
+
+_NO_DATE: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""The format wants a date, and one that moves would make two files of the same contents differ."""
 
 _FOLDER: Final = files("tillbridge.portal.documents") / "fonts"
 
@@ -26,7 +30,7 @@ def paper(
     document = FPDF(orientation=orientation, unit="mm", format=form)
     document.set_title(title)
     document.set_lang(language)
-    document.set_creation_date(None)
+    document.set_creation_date(_NO_DATE)
     with as_file(_FOLDER) as folder:
         document.add_font(FAMILY, "", folder / "DejaVuSans.ttf")
         document.add_font(FAMILY, "B", folder / "DejaVuSans-Bold.ttf")

@@ -5,7 +5,7 @@ that it came from, so that claims between locations end as if it had been smalle
 (docs/reference/vouchers.md, section 4).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from tillbridge.domain.errors import BridgeError, Code
@@ -29,7 +29,7 @@ def put_on(account: Account, kind: EntryKind, amount: int, at: Occasion, ids: tu
     entry_id, lot_id = ids
     entry = _entry(account, entry_id, kind, amount, at)
     lot = Lot(lot_id, account.voucher_id, entry_id, at.location_id, at.booked_at, entry.seq, amount, amount)
-    return Posting(entry, (), lot, _after(account, entry, (*account.lots, lot)))
+    return Posting(entry, (), (lot,), _after(account, entry, (*account.lots, lot)))
 
 
 def take(account: Account, kind: EntryKind, amount: int, at: Occasion, entry_id: str) -> Posting:
@@ -74,10 +74,39 @@ def take_back(account: Account, original: Original, amount: int, at: Occasion, e
     return _post(account, _entry(account, entry_id, kind, amount, at, original.entry.id), given)
 
 
+def move(old: Account, new: Account, at: Occasion, new_id: Callable[[], str]) -> tuple[Posting, Posting]:
+    """Moves all the credit of one voucher to another: what the old one gives, and what the new one takes over.
+
+    Each lot keeps whose credit it is and since when, and their order among themselves. `BridgeError(VOUCHER_EMPTY)` if
+    there is nothing to move.
+    """
+    if not old.balance:
+        raise BridgeError(Code.VOUCHER_EMPTY, members={"balance": 0})
+    given = take(old, EntryKind.REISSUE_OUT, old.balance, at, new_id())
+    entry = _entry(new, new_id(), EntryKind.REISSUE_IN, old.balance, at)
+    former = sorted((lot for lot in old.lots if lot.remaining), key=_age)
+    # Where moments are equal the id decides, and so the old order is kept.
+    lot_ids = sorted(new_id() for _ in former)
+    made = tuple(
+        Lot(
+            id=lot_id,
+            voucher_id=new.voucher_id,
+            entry_id=entry.id,
+            location_id=lot.location_id,
+            loaded_at=lot.loaded_at,
+            seq=entry.seq,
+            amount=lot.remaining,
+            remaining=lot.remaining,
+        )
+        for lot_id, lot in zip(lot_ids, former, strict=True)
+    )
+    return given, Posting(entry, (), made, _after(new, entry, (*new.lots, *made)), given.entry)
+
+
 def original_of(posting: Posting) -> Original:
     """An entry that was just booked, as one that may be taken back."""
-    if posting.made is not None:
-        return Original(posting.entry, {posting.made.id: posting.made.amount})
+    if posting.made:
+        return Original(posting.entry, {one.id: one.amount for one in posting.made})
     return Original(posting.entry, {one.lot_id: one.amount for one in posting.allocations})
 
 
@@ -99,7 +128,7 @@ def _post(account: Account, entry: Entry, taken: Mapping[str, int]) -> Posting:
     lots = tuple(replace(lot, remaining=lot.remaining - taken.get(lot.id, 0)) for lot in account.lots)
     if any(not 0 <= lot.remaining <= lot.amount for lot in lots):
         raise ValueError(f"a lot of voucher {account.voucher_id} would hold what it cannot")
-    return Posting(entry, allocations, None, _after(account, entry, lots))
+    return Posting(entry, allocations, (), _after(account, entry, lots))
 
 
 def _entry(  # the parts of a line

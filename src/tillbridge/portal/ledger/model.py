@@ -126,9 +126,14 @@ class Original:
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """What one entry writes, and the voucher after it."""
+    """What one entry writes, and the voucher after it.
+
+    `made` are the lots that it makes: one for a load, for a voucher that takes over from another as many as that had.
+    `follows` is the entry of that other voucher which gave it away.
+    """
 
     entry: Entry
     allocations: tuple[Allocation, ...]
-    made: Lot | None
+    made: tuple[Lot, ...]
     account: Account
+    follows: Entry | None = None

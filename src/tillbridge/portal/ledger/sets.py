@@ -1,4 +1,4 @@
-"""Writes many rows with one statement: arrays on PostgreSQL, one prepared statement for all rows on SQLite.
+"""Reads and writes many rows with one statement: arrays on PostgreSQL, one prepared statement for all rows on SQLite.
 
 The text of a statement does not depend on how many rows there are, so that it is prepared once.
 """
@@ -29,6 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 
 from tillbridge.portal.storage.columns import Instant
+from tillbridge.portal.storage.line import Asked, Line
 
 Row = Mapping[str, object]
 Pair = tuple[str, str]
@@ -44,30 +45,47 @@ _ARRAYS: Final[Mapping[type[TypeEngine[Any]], str]] = {
 
 
 async def add(connection: AsyncConnection, table: Table, rows: Sequence[Row], unless: tuple[str, ...] = ()) -> int:
-    """Adds rows that name every column alike; returns how many it added.
-
-    `unless` are columns in which a row that is there already keeps a new one out; without them that is a fault.
-    """
-    if not rows:
-        return 0
-    postgresql = connection.dialect.name == "postgresql"
-    statement = _insert(table, tuple(rows[0]), unless, postgresql=postgresql)
-    return await _run(connection, statement, rows, postgresql=postgresql)
+    """Adds rows at once; returns how many it added. See `ask_add`."""
+    line = Line(connection)
+    asked = ask_add(line, table, rows, unless)
+    await line.run()
+    return 0 if asked is None else asked.count or 0
 
 
 async def change(
     connection: AsyncConnection, table: Table, rows: Sequence[Row], sets: tuple[tuple[str, str], ...], holds: str = ""
 ) -> int:
-    """Changes the rows of these ids; returns how many it changed.
+    """Changes rows at once; returns how many it changed. See `ask_change`."""
+    line = Line(connection)
+    asked = ask_change(line, table, rows, sets, holds)
+    await line.run()
+    return 0 if asked is None else asked.count or 0
+
+
+def ask_add(line: Line, table: Table, rows: Sequence[Row], unless: tuple[str, ...] = ()) -> Asked | None:
+    """Will add rows that name every column alike; its `count` is how many it added. None for no rows.
+
+    `unless` are columns in which a row that is there already keeps a new one out; without them that is a fault.
+    """
+    if not rows:
+        return None
+    return _ask(line, _insert(table, tuple(rows[0]), unless, postgresql=line.postgresql), rows)
+
+
+def ask_change(
+    line: Line, table: Table, rows: Sequence[Row], sets: tuple[tuple[str, str], ...], holds: str = ""
+) -> Asked | None:
+    """Will change the rows of these ids; its `count` is how many it changed. None for no rows.
 
     `sets` are columns with their new values, `holds` what a row must still be like; both are SQL in which `{name}`
     stands for a member of the row that is given.
     """
     if not rows:
-        return 0
-    postgresql = connection.dialect.name == "postgresql"
-    statement = _update(table, tuple(rows[0]), sets, holds, postgresql=postgresql)
-    return await _run(connection, statement, rows, postgresql=postgresql)
+        return None
+    return _ask(line, _update(table, tuple(rows[0]), sets, holds, postgresql=line.postgresql), rows)
+
+
+# ------------------------------------------------------------ what a statement asks for
 
 
 def among(connection: AsyncConnection, column: ColumnElement[str], values: Collection[str]) -> ColumnElement[bool]:
@@ -77,21 +95,42 @@ def among(connection: AsyncConnection, column: ColumnElement[str], values: Colle
     return column.in_(sorted(values))
 
 
-def pairs_among(
-    connection: AsyncConnection, first: ColumnElement[str], second: ColumnElement[str], pairs: Collection[Pair]
+def one_of(column: ColumnElement[str], name: str, *, postgresql: bool) -> ColumnElement[bool]:
+    """The same for a statement that is built once: the values are those of the parameter `name`, a sorted list."""
+    if postgresql:
+        return column == any_(bindparam(name, type_=ARRAY(String)))
+    return column.in_(bindparam(name, expanding=True))
+
+
+def one_pair_of(
+    first: ColumnElement[str], second: ColumnElement[str], name: str, *, postgresql: bool
 ) -> ColumnElement[bool]:
-    """Whether two columns together have one of these pairs. Each pair is one descent of an index over both."""
-    if connection.dialect.name != "postgresql":
-        return tuple_(first, second).in_(sorted(pairs))
-    arrays = (literal(list(side), ARRAY(String)) for side in zip(*sorted(pairs), strict=True))
-    given = func.unnest(*arrays).table_valued("one", "other").render_derived(name="given")
+    """Whether two columns together have one of some pairs. Each pair is one descent of an index over both.
+
+    Its values are what `pairs` makes of them.
+    """
+    if not postgresql:
+        return tuple_(first, second).in_(bindparam(name, expanding=True))
+    sides = (bindparam(f"{name}_{side}", type_=ARRAY(String)) for side in ("first", "second"))
+    given = func.unnest(*sides).table_valued("one", "other").render_derived(name=f"given_{name}")
     return tuple_(first, second).in_(select(given.c.one, given.c.other))
 
 
-async def _run(connection: AsyncConnection, statement: TextClause, rows: Sequence[Row], *, postgresql: bool) -> int:
-    if postgresql:
-        return (await connection.execute(statement, {name: [row[name] for row in rows] for name in rows[0]})).rowcount
-    return (await connection.execute(statement, [dict(row) for row in rows])).rowcount
+def pairs(name: str, given: Collection[Pair], *, postgresql: bool) -> dict[str, Any]:
+    """The values of `one_pair_of`."""
+    ordered = sorted(given)
+    if not postgresql:
+        return {name: ordered}
+    return {f"{name}_first": [one for one, _ in ordered], f"{name}_second": [other for _, other in ordered]}
+
+
+# ------------------------------------------------------------ the statements
+
+
+def _ask(line: Line, statement: TextClause, rows: Sequence[Row]) -> Asked:
+    if line.postgresql:
+        return line.ask(statement, {name: [row[name] for row in rows] for name in rows[0]})
+    return line.ask(statement, [dict(row) for row in rows])
 
 
 @cache

@@ -1,15 +1,17 @@
 """The statements of the ledger, each for many vouchers at once."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, RowMapping, func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tillbridge.portal.ledger import sets
 from tillbridge.portal.ledger.model import Entry, EntryKind, Lot, Occasion, Original, Posting
-from tillbridge.portal.ledger.tables import allocation, entry, lot
+from tillbridge.portal.ledger.tables import allocation, entry, lot, reissue
+from tillbridge.portal.storage.line import Asked, Line, Row
 from tillbridge.portal.vouchers.tables import voucher
 
 
@@ -28,8 +30,21 @@ async def open_lots(
         return {}
     unspent = sets.among(connection, lot.c.voucher_id, voucher_ids) & (lot.c.remaining > 0)
     wanted = or_(unspent, sets.among(connection, lot.c.id, also)) if also else unspent
+    return lots_in((await connection.execute(select(lot).where(wanted))).mappings())
+
+
+async def lots(connection: AsyncConnection, lot_ids: Collection[str]) -> Mapping[str, tuple[Lot, ...]]:
+    """These lots, whatever is left of them, by voucher."""
+    if not lot_ids:
+        return {}
+    statement = select(lot).where(sets.among(connection, lot.c.id, lot_ids))
+    return lots_in((await connection.execute(statement)).mappings())
+
+
+def lots_in(rows: Iterable[Row]) -> Mapping[str, tuple[Lot, ...]]:
+    """Lots by voucher, the oldest first."""
     found: dict[str, list[Lot]] = {}
-    for row in (await connection.execute(select(lot).where(wanted))).mappings():
+    for row in rows:
         found.setdefault(row["voucher_id"], []).append(_lot(row))
     return {voucher_id: tuple(sorted(lots, key=lambda one: one.age)) for voucher_id, lots in found.items()}
 
@@ -105,9 +120,48 @@ async def last_days(connection: AsyncConnection, voucher_ids: Collection[str]) -
 
 
 async def last_activities(connection: AsyncConnection, voucher_ids: Collection[str]) -> Mapping[str, datetime | None]:
-    """When each voucher was last loaded or redeemed, what was wholly taken back left out."""
+    """When each voucher was last loaded or redeemed, what was wholly taken back left out.
+
+    What was done with a voucher that it has taken the place of counts for it, too.
+    """
     if not voucher_ids:
         return {}
+    former = await _former(connection, voucher_ids)
+    own = await _own_activities(connection, {*voucher_ids}.union(*former.values()))
+
+    def last(voucher_id: str) -> datetime | None:
+        moments = [own[voucher_id], *map(last, sorted(former.get(voucher_id, ())))]
+        return max((one for one in moments if one is not None), default=None)
+
+    return {voucher_id: last(voucher_id) for voucher_id in voucher_ids if voucher_id in own}
+
+
+async def successors(connection: AsyncConnection, voucher_ids: Collection[str]) -> Mapping[str, str]:
+    """Which voucher has taken the place of each of these, and of that one, and so on; those that none has left out."""
+    found: dict[str, str] = {}
+    wanted = set(voucher_ids)
+    while wanted:
+        statement = select(reissue.c.from_voucher_id, reissue.c.to_voucher_id)
+        rows = await connection.execute(statement.where(sets.among(connection, reissue.c.from_voucher_id, wanted)))
+        fresh = {row.from_voucher_id: row.to_voucher_id for row in rows}
+        found |= fresh
+        wanted = set(fresh.values()) - found.keys()
+    return found
+
+
+async def _former(connection: AsyncConnection, voucher_ids: Collection[str]) -> Mapping[str, frozenset[str]]:
+    """The vouchers of which these, and those themselves, have taken the place."""
+    found: dict[str, frozenset[str]] = {}
+    wanted = set(voucher_ids)
+    while wanted:
+        statement = select(reissue.c.to_voucher_id, reissue.c.from_voucher_id).distinct()
+        for row in await connection.execute(statement.where(sets.among(connection, reissue.c.to_voucher_id, wanted))):
+            found[row.to_voucher_id] = found.get(row.to_voucher_id, frozenset()) | {row.from_voucher_id}
+        wanted = {one for each in wanted for one in found.get(each, ())} - found.keys()
+    return found
+
+
+async def _own_activities(connection: AsyncConnection, voucher_ids: Collection[str]) -> Mapping[str, datetime | None]:
     back = entry.alias("back")
     given_back = select(func.coalesce(func.sum(back.c.amount), 0)).where(back.c.reverses == entry.c.id)
     last = (
@@ -128,33 +182,47 @@ async def last_activities(connection: AsyncConnection, voucher_ids: Collection[s
 
 
 async def write_postings(connection: AsyncConnection, postings: Sequence[Posting], lots_before: Iterable[Lot]) -> None:
-    """Writes entries, lots and allocations, and what is left of the lots. `LedgerMoved` if one was not as it was read.
+    """Writes postings at once. `LedgerMoved` if a lot was not as it was read. See `ask_postings`."""
+    line = Line(connection)
+    written = ask_postings(line, postings, lots_before)
+    await line.run()
+    written.hold()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a line writes of postings."""
+
+    changed: Asked | None
+    lots: int
+
+    def hold(self) -> None:
+        """After the line has run. `LedgerMoved`: what was not there any more is not taken."""
+        if self.changed is not None and self.changed.count != self.lots:
+            raise LedgerMoved
+
+
+def ask_postings(line: Line, postings: Sequence[Posting], lots_before: Iterable[Lot]) -> Written:
+    """Will write entries, lots and allocations, and what is left of the lots.
 
     `lots_before` are the lots that were read. A lot that is made and used in one go is written as it ends.
     """
     ends: dict[str, Lot] = {}
     for posting in postings:
         ends |= {one.id: one for one in posting.account.lots}
-    made = [ends[posting.made.id] for posting in postings if posting.made is not None]
-    await sets.add(connection, entry, [_entry_row(posting.entry) for posting in postings])
-    await sets.add(connection, lot, [_lot_row(one) for one in made])
-    await sets.add(
-        connection,
-        allocation,
-        [
-            {"entry_id": one.entry_id, "lot_id": one.lot_id, "amount": one.amount}
-            for posting in postings
-            for one in posting.allocations
-        ],
-    )
+    made = [ends[one.id] for posting in postings for one in posting.made]
+    sets.ask_add(line, entry, [_entry_row(posting.entry) for posting in postings])
+    sets.ask_add(line, lot, [_lot_row(one) for one in made])
+    taken = [one for posting in postings for one in posting.allocations]
+    rows = [{"entry_id": one.entry_id, "lot_id": one.lot_id, "amount": one.amount} for one in taken]
+    sets.ask_add(line, allocation, rows)
+    sets.ask_add(line, reissue, [_reissue_row(one.follows, one.entry) for one in postings if one.follows])
     changed = [
         {"id": one.id, "taken": one.remaining - ends[one.id].remaining}
         for one in sorted(lots_before, key=lambda one: one.id)
         if one.id in ends and ends[one.id].remaining != one.remaining
     ]
-    # The second lock: what was not there any more is not taken.
-    if await sets.change(connection, lot, changed, _LOT_CHANGES, _LOT_HOLDS) != len(changed):
-        raise LedgerMoved
+    return Written(sets.ask_change(line, lot, changed, _LOT_CHANGES, _LOT_HOLDS), len(changed))
 
 
 _LOT_CHANGES: Final = (("remaining", "remaining - {taken}"),)
@@ -181,7 +249,16 @@ def _entry_row(one: Entry) -> sets.Row:
     }
 
 
-def _entry(row: RowMapping) -> Entry:
+def _reissue_row(given: Entry, taken_over: Entry) -> sets.Row:
+    return {
+        "out_entry_id": given.id,
+        "in_entry_id": taken_over.id,
+        "from_voucher_id": given.voucher_id,
+        "to_voucher_id": taken_over.voucher_id,
+    }
+
+
+def _entry(row: Row) -> Entry:
     at = Occasion(
         location_id=row["location_id"],
         business_day=row["business_day"],
@@ -217,7 +294,7 @@ def _lot_row(one: Lot) -> sets.Row:
     }
 
 
-def _lot(row: RowMapping) -> Lot:
+def _lot(row: Row) -> Lot:
     return Lot(
         row["id"],
         row["voucher_id"],

@@ -23,6 +23,8 @@ from sqlalchemy import (
 from tillbridge.portal.storage.columns import ID_LENGTH, identity, metadata, moment, reference
 
 UNSPENT: Final = text("remaining > 0")
+ADJUSTED: Final = text("kind = 'adjust'")
+CONTESTED: Final = text("contested_at is not null")
 
 operation: Final = Table(
     "voucher_operation",
@@ -47,6 +49,7 @@ operation: Final = Table(
     moment("contested_at", optional=True),
     UniqueConstraint("location_id", "key"),
     Index("ix_voucher_operation_state_created_at", "state", "created_at"),
+    Index("ix_voucher_operation_contested", "contested_at", sqlite_where=CONTESTED, postgresql_where=CONTESTED),
     CheckConstraint("kind in ('redeem', 'load', 'unknown')", name="kind"),
     CheckConstraint(
         "state in ('interim', 'confirmed', 'put_back', 'loaded', 'reversed', 'refused', 'voided')", name="state"
@@ -79,6 +82,8 @@ entry: Final = Table(
     UniqueConstraint("voucher_id", "seq"),
     # However often a key is sent, it books once.
     UniqueConstraint("operation_id"),
+    # The few that somebody booked by hand, for the page of exceptions.
+    Index("ix_ledger_entry_adjusted", "booked_at", sqlite_where=ADJUSTED, postgresql_where=ADJUSTED),
     CheckConstraint("balance_after >= 0", name="balance_after"),
     CheckConstraint("amount <> 0", name="amount"),
     CheckConstraint(
@@ -90,6 +95,18 @@ entry: Final = Table(
     CheckConstraint(
         "(reverses is not null) = (kind in ('load_reversal', 'put_back', 'write_off_reversal'))", name="reverses"
     ),
+)
+
+reissue: Final = Table(
+    "ledger_reissue",
+    metadata,
+    # Which entry of one voucher took over what an entry of another gave: the same amount, in lots of the same places
+    # and moments. Whatever still comes back to the old voucher goes the same way.
+    Column("out_entry_id", String(ID_LENGTH), ForeignKey("ledger_entry.id"), primary_key=True),
+    Column("in_entry_id", String(ID_LENGTH), ForeignKey("ledger_entry.id"), nullable=False, unique=True),
+    reference("from_voucher_id", "voucher.id"),
+    reference("to_voucher_id", "voucher.id"),
+    CheckConstraint("from_voucher_id <> to_voucher_id", name="another"),
 )
 
 lot: Final = Table(

@@ -36,6 +36,7 @@ class FaultKind(StrEnum):
     REVERSAL = "over_reversal"
     KEY = "key"
     ACTION = "action"
+    REISSUE = "reissue"
     LOST = "lost_voucher"
 
 
@@ -210,6 +211,39 @@ _ACTIONS: Final = """
            or action.state in ('refused', 'voided'))
 """
 
+# What one voucher gives to another is taken over whole there, in the same system.
+_MOVED: Final = """
+    select entry.voucher_id, entry.id from ledger_entry as entry
+    join voucher on voucher.id = entry.voucher_id
+    left join ledger_reissue as moved on moved.out_entry_id = entry.id
+    left join ledger_entry as other on other.id = moved.in_entry_id
+    left join voucher as taker on taker.id = other.voucher_id
+    where entry.voucher_id between :first and :last and entry.kind = 'reissue_out'
+      and (other.id is null or other.kind <> 'reissue_in' or other.amount <> -entry.amount
+           or moved.from_voucher_id <> entry.voucher_id or moved.to_voucher_id <> other.voucher_id
+           or taker.system_id <> voucher.system_id)
+    union all
+    select entry.voucher_id, entry.id from ledger_entry as entry
+    left join ledger_reissue as moved on moved.in_entry_id = entry.id
+    left join ledger_entry as other on other.id = moved.out_entry_id
+    where entry.voucher_id between :first and :last and entry.kind = 'reissue_in'
+      and (other.id is null or other.kind <> 'reissue_out')
+    union all
+    select from_voucher_id, out_entry_id from (
+        select moved.from_voucher_id, moved.out_entry_id, lot.location_id, lot.loaded_at, allocation.amount
+        from ledger_reissue as moved
+        join ledger_allocation as allocation on allocation.entry_id = moved.out_entry_id
+        join ledger_lot as lot on lot.id = allocation.lot_id
+        where moved.from_voucher_id between :first and :last
+        union all
+        select moved.from_voucher_id, moved.out_entry_id, lot.location_id, lot.loaded_at, -lot.amount
+        from ledger_reissue as moved
+        join ledger_lot as lot on lot.entry_id = moved.in_entry_id
+        where moved.from_voucher_id between :first and :last
+    ) as kept
+    group by from_voucher_id, out_entry_id, location_id, loaded_at having sum(amount) <> 0
+"""
+
 _CHECKS: Final[Sequence[tuple[FaultKind, TextClause]]] = tuple(
     (kind, text(statement))
     for kind, statement in (
@@ -223,5 +257,6 @@ _CHECKS: Final[Sequence[tuple[FaultKind, TextClause]]] = tuple(
         (FaultKind.REVERSAL, _REVERSALS),
         (FaultKind.KEY, _KEYS),
         (FaultKind.ACTION, _ACTIONS),
+        (FaultKind.REISSUE, _MOVED),
     )
 )

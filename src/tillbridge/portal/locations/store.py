@@ -1,5 +1,6 @@
 """The statements about locations."""
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -60,6 +61,12 @@ async def find(connection: AsyncConnection, location_id: str, *, locked: bool = 
     statement = select(location).where(location.c.id == location_id)
     row = (await connection.execute(statement.with_for_update() if locked else statement)).mappings().one_or_none()
     return None if row is None else read(row)
+
+
+async def tenants_of(connection: AsyncConnection, location_ids: Collection[str]) -> Mapping[str, str]:
+    """The merchants of these locations, by location; those that are not there are left out."""
+    statement = select(location.c.id, location.c.tenant_id).where(location.c.id.in_(sorted(location_ids)))
+    return {row.id: row.tenant_id for row in await connection.execute(statement)}
 
 
 async def find_by_number(connection: AsyncConnection, number: LocationNumber) -> Location | None:

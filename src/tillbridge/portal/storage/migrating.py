@@ -25,12 +25,24 @@ from tillbridge.portal.storage.schema import metadata
 from tillbridge.runtime.data_folder import OWNER_ONLY_FILE, make
 
 APPEND_ONLY: Final = frozenset(
-    {"audit_entry", "audit_seal", "audit_head", "keys_proof", "ledger_entry", "ledger_allocation"}
+    {
+        *("audit_entry", "audit_seal", "audit_head", "keys_proof"),
+        *("ledger_entry", "ledger_allocation", "ledger_reissue", "voucher_grant", "voucher_offline"),
+        *("settlement_day", "settlement_sum", "settlement_month", "settlement_paper"),
+    }
 )
 """Tables that the serving role may only read and append to."""
 
 CHANGING: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {"ledger_lot": ("remaining",), "voucher_operation": ("state", "closed_at", "contested_at")}
+    {
+        "ledger_lot": ("remaining",),
+        "settlement_statement": ("taken_until", "frozen_at", "claimed", "owed"),
+        "voucher_operation": ("state", "closed_at", "contested_at"),
+        "voucher_correction": (
+            *("state", "decided_by", "decided_name", "decided_at"),
+            *("decision", "failure", "entry_id"),
+        ),
+    }
 )
 """Tables that it may append to, and change in these columns alone."""
 

@@ -2,7 +2,7 @@
 
 import base64
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -22,6 +22,7 @@ from tillbridge.portal.links.contact import Contacts, Heard, Use
 from tillbridge.portal.links.model import Link, LinkState
 from tillbridge.portal.links.service import Links
 from tillbridge.portal.services.model import ServiceStanding
+from tillbridge.portal.storage.together import Together
 from tillbridge.portal.tokens import store
 from tillbridge.portal.tokens.model import SCOPES, Caller, Condition, TokenRequest
 from tillbridge.portal.tokens.proving import Proving
@@ -50,6 +51,7 @@ class Tokens:
     def __init__(self, house: House, links: Links) -> None:
         self.house = house
         self.proving = Proving(house)
+        self.sessions = Together(house.database, self._sessions)
         self._contacts = Contacts(links)
         self._issuer = Issuer(house.settings.address, KeyPair(house.vault.signing_key[1]))
         self.keys = tuple(KeyPair(key).public for key in house.vault.signing_keys.values())
@@ -150,13 +152,15 @@ class Tokens:
             await store.add_session(connection, kept)
         return key
 
-    async def session(self, connection: AsyncConnection, key_id: str) -> tuple[store.Session, SessionKey] | None:
-        """A session key that lives, with the condition of its link; None if there is none."""
-        kept = await store.session(connection, key_id, self.house.runtime.clock.now())
-        if kept is None:
-            return None
-        secret = self.house.vault.unseal(base64.b64decode(kept.sealed_secret), _context(kept.id))
-        return kept, SessionKey(kept.id, secret)
+    async def _sessions(
+        self, connection: AsyncConnection, key_ids: Collection[str]
+    ) -> Mapping[str, tuple[store.Session, SessionKey]]:
+        """The session keys among these that live, with the condition of the link of each."""
+        found = {}
+        for kept in await store.sessions(connection, key_ids, self.house.runtime.clock.now()):
+            secret = self.house.vault.unseal(base64.b64decode(kept.sealed_secret), _context(kept.id))
+            found[kept.id] = kept, SessionKey(kept.id, secret)
+        return found
 
     # ------------------------------------------------------------ in common
 

@@ -20,8 +20,7 @@ async def signed_caller(tokens: Tokens, request: Request, service: Service | Non
     """
     headers = _headers(request)
     presented = Presented.read(headers)
-    async with tokens.house.database.reading() as connection:
-        found = await tokens.session(connection, presented.key_id)
+    found = await tokens.sessions.ask(presented.key_id)
     if found is None:
         raise BridgeError(Code.TOKEN_EXPIRED, "ask for a new session key", place="keyid")
     session, key = found

@@ -1,5 +1,6 @@
 """What the database knows of proofs that were used and of session keys, shared by all replicas."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -70,8 +71,8 @@ async def add_session(connection: AsyncConnection, one: Session) -> None:
     )
 
 
-async def session(connection: AsyncConnection, session_id: str, now: datetime) -> Session | None:
-    """A session key with the condition of its link, in one query; None if there is none, or it has run out."""
+async def sessions(connection: AsyncConnection, session_ids: Collection[str], now: datetime) -> Sequence[Session]:
+    """Session keys with the condition of their links, in one query; those that have run out are left out."""
     living = and_(
         link_credential.c.link_id == link.c.id,
         link_credential.c.thumbprint == session_key.c.thumbprint,
@@ -81,22 +82,22 @@ async def session(connection: AsyncConnection, session_id: str, now: datetime) -
         select(*session_key.c, link.c.state, link.c.clone_suspected_at, link_credential.c.id.label("key"))
         .join(link, link.c.id == session_key.c.link_id)
         .outerjoin(link_credential, living)
-        .where(session_key.c.id == session_id, session_key.c.until > now)
+        .where(session_key.c.id.in_(sorted(session_ids)), session_key.c.until > now)
     )
-    row = (await connection.execute(query)).first()
-    if row is None:
-        return None
-    return Session(
-        id=row.id,
-        link_id=row.link_id,
-        location_id=row.location_id,
-        service=Service(row.service),
-        scopes=known_scopes(row.scopes),
-        thumbprint=row.thumbprint,
-        sealed_secret=row.sealed_secret,
-        until=row.until,
-        condition=_condition(row),
-    )
+    return [
+        Session(
+            id=row.id,
+            link_id=row.link_id,
+            location_id=row.location_id,
+            service=Service(row.service),
+            scopes=known_scopes(row.scopes),
+            thumbprint=row.thumbprint,
+            sealed_secret=row.sealed_secret,
+            until=row.until,
+            condition=_condition(row),
+        )
+        for row in await connection.execute(query)
+    ]
 
 
 def _this_key(thumbprint: str, now: datetime) -> Any:  # noqa: ANN401  # SQLAlchemy's own expression

@@ -14,7 +14,13 @@ from tillbridge.portal.rights import Action, Area, Person, Right
 from tillbridge.portal.vouchers import systems_store
 from tillbridge.portal.vouchers.systems_model import VoucherSystem
 
-LOOKING: Final = (Area.VOUCHER_CODES, Area.VOUCHER_STATE, Area.VOUCHER_SETTINGS)
+LOOKING: Final = (
+    Area.VOUCHER_CODES,
+    Area.VOUCHER_STATE,
+    Area.VOUCHER_SETTINGS,
+    Area.VOUCHER_CORRECT,
+    Area.VOUCHER_SETTLEMENT,
+)
 """Areas of which one must be seen to find voucher systems at all."""
 
 

@@ -84,7 +84,7 @@ class BatchExports:
             rows.append([str(one.position), one.number, grouped(one.number), *pins, batch.name, state])
         match form:
             case Form.CSV:
-                return _csv(rows)
+                return csv_of(rows)
             case Form.XLSX:
                 return workbook(rows, t("vouchers.title")[:LONGEST_TITLE])
 
@@ -97,7 +97,7 @@ class BatchExports:
             raise BridgeError(Code.PORTAL_FAULT, "a PIN cannot be read with this portal's keys") from error
 
 
-def _csv(rows: Sequence[Sequence[str]]) -> bytes:
+def csv_of(rows: Sequence[Sequence[str]]) -> bytes:
     """As RFC 4180 has it, every cell in quotation marks; free text that a spreadsheet would work out is defused."""
     page = io.StringIO()
     page.write(MARK)

@@ -15,18 +15,24 @@ PER_PAGE: Final = 100
 
 LONGEST_REASON: Final = 500
 
+LONGEST_GROUP: Final = 64
+
 MOST_NUMBERS: Final = 10**7
 """Codes of one country, one in a thousand of those that there are: with more of them guessing would begin to pay."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchDraft:
-    """What a batch is to be: `country` is three digits of ISO 3166-1, `activate`: they can be loaded at once."""
+    """What a batch is to be: `country` is three digits of ISO 3166-1, `activate`: they can be loaded at once.
+
+    `group` says what the codes are for, in the office's own words; "" for nothing in particular.
+    """
 
     name: str
     country: str
     amount_of_codes: int
     activate: bool = False
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,7 @@ class Batch:
     month: str
     made_at: datetime
     made_by: str
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from tillbridge.portal.house import House
 from tillbridge.portal.rights import Action, Area, Person
 from tillbridge.portal.vouchers import access, batches_store, systems_store
 from tillbridge.portal.vouchers.batches_model import (
+    LONGEST_GROUP,
     MOST_NUMBERS,
     PER_PAGE,
     Batch,
@@ -85,6 +86,8 @@ class Batches:
             batch = await self._allowed(connection, system, draft, actor)
             await self.store(connection, batch, drawn, activate=draft.activate)
             after = {"codes": batch.amount_of_codes, "country": batch.country, "activated": draft.activate}
+            if batch.group:
+                after["group"] = batch.group
             await self._note(connection, actor, BatchEvent.MADE, system, batch, after)
         return batch
 
@@ -128,10 +131,7 @@ class Batches:
         async with self._house.database.writing() as connection:
             system, batch = await self.known(connection, person, batch_id)
             person.require(Area.VOUCHER_CODES, Action.EDIT)
-            begin = await self._position(connection, batch, first, "first")
-            end = await self._position(connection, batch, last, "last")
-            if end < begin:
-                raise BridgeError(Code.FIELD_INVALID, "the last one stands before the first", place="last")
+            begin, end = await self.span(connection, batch, first, last)
             activated = await batches_store.activate(connection, batch.id, begin, end)
             if activated:
                 after = {"first": begin, "last": end, "activated": activated}
@@ -176,11 +176,24 @@ class Batches:
             month=quota.month,
             made_at=runtime.clock.now(),
             made_by=actor.name[:LONGEST_ACTOR],
+            group=draft.group.strip(),
         )
 
     async def _quota(self, connection: AsyncConnection, system: VoucherSystem) -> Quota:
         month = month_of(self._house.runtime.clock.now(), system.time_zone)
-        return Quota(month, await batches_store.made_in(connection, system.id, month), system.codes_a_month)
+        most = system.codes_a_month + await batches_store.granted_in(connection, system.id, month)
+        return Quota(month, await batches_store.made_in(connection, system.id, month), most)
+
+    async def span(self, connection: AsyncConnection, batch: Batch, first: str, last: str) -> tuple[int, int]:
+        """From which place of a batch to which, each given as a place or a number.
+
+        `BridgeError(FIELD_INVALID)` names `first` or `last`.
+        """
+        begin = await self._position(connection, batch, first, "first")
+        end = await self._position(connection, batch, last, "last")
+        if end < begin:
+            raise BridgeError(Code.FIELD_INVALID, "the last one stands before the first", place="last")
+        return begin, end
 
     async def _position(self, connection: AsyncConnection, batch: Batch, text: str, place: str) -> int:
         bare = text.strip()
@@ -222,3 +235,5 @@ def _check(draft: BatchDraft) -> None:
         raise BridgeError(Code.FIELD_INVALID, f"a name has 1 to {LONGEST_NAME} characters", place="name")
     if draft.amount_of_codes < 1:
         raise BridgeError(Code.FIELD_INVALID, "a batch has at least one code", place="amount_of_codes")
+    if len(draft.group.strip()) > LONGEST_GROUP or not draft.group.isprintable():
+        raise BridgeError(Code.FIELD_INVALID, f"a group has {LONGEST_GROUP} characters", place="group_name")

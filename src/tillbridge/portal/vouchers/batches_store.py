@@ -9,6 +9,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tillbridge.link.voucher_messages import VoucherState
+from tillbridge.portal.corrections.tables import voucher_grant
 from tillbridge.portal.ledger.model import EntryKind
 from tillbridge.portal.ledger.tables import entry
 from tillbridge.portal.locations.tables import location
@@ -29,6 +30,12 @@ async def made_in(connection: AsyncConnection, system_id: str, month: str) -> in
     return int(await connection.scalar(select(func.sum(voucher_batch.c.amount_of_codes)).where(one)) or 0)
 
 
+async def granted_in(connection: AsyncConnection, system_id: str, month: str) -> int:
+    """How many codes the portal's operator granted for this month, beyond the system's own."""
+    one = (voucher_grant.c.system_id == system_id) & (voucher_grant.c.month == month)
+    return int(await connection.scalar(select(func.sum(voucher_grant.c.codes)).where(one)) or 0)
+
+
 async def made_for(connection: AsyncConnection, country: str) -> int:
     """How many codes were ever made for a country, by everybody."""
     made = select(func.sum(voucher_batch.c.amount_of_codes)).where(voucher_batch.c.country == country)
@@ -46,6 +53,7 @@ async def add(connection: AsyncConnection, one: Batch) -> None:
         "month": one.month,
         "made_at": one.made_at,
         "made_by": one.made_by,
+        "group_name": one.group,
     }
     await connection.execute(insert(voucher_batch).values(values))
 
@@ -104,6 +112,12 @@ async def page_of(connection: AsyncConnection, batch_id: str, page: int, per_pag
     statement = _office().where(voucher.c.batch_id == batch_id).order_by(voucher.c.id).limit(per_page).offset(begin)
     rows = (await connection.execute(statement)).mappings()
     return tuple(_voucher(row, position) for position, row in enumerate(rows, begin + 1))
+
+
+async def among(connection: AsyncConnection, ids: Select[tuple[str]]) -> tuple[OfficeVoucher, ...]:
+    """The vouchers with these ids, in the order in which they were made; their positions are not looked up."""
+    statement = _office().where(voucher.c.id.in_(ids)).order_by(voucher.c.id)
+    return tuple(_voucher(row, 0) for row in (await connection.execute(statement)).mappings())
 
 
 async def sealed_pins(connection: AsyncConnection, batch_id: str) -> Mapping[str, bytes | None]:
@@ -206,6 +220,7 @@ def _batch(row: RowMapping) -> Batch:
         month=row["month"],
         made_at=row["made_at"],
         made_by=row["made_by"],
+        group=row["group_name"],
     )
 
 

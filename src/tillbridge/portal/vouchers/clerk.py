@@ -16,7 +16,8 @@ from tillbridge.portal.vouchers import operations as store
 from tillbridge.portal.vouchers.model import Voucher
 
 _ACTIVITY: Final = frozenset({EntryKind.LOAD, EntryKind.REDEEM})
-_GIVES_BACK: Final = frozenset({EntryKind.LOAD_REVERSAL, EntryKind.PUT_BACK})
+_CHANGES_ACTIVITY: Final = frozenset({EntryKind.LOAD_REVERSAL, EntryKind.PUT_BACK, EntryKind.REISSUE_IN})
+"""What changes when a voucher was last used, and not to this moment: it is worked out anew."""
 
 
 class Clerk:
@@ -48,6 +49,17 @@ class Clerk:
         lots = await ledger.open_lots(connection, {one.id for one in found}, touched)
         return cls(connection, {one.id: one for one in found}, lots)
 
+    async def originals(self, entry_ids: Collection[str]) -> Mapping[str, Original]:
+        """Entries of these vouchers with what is left of each, to be taken back; read before anything is posted."""
+        found = await ledger.originals_of(self._connection, entry_ids)
+        touched = {lot_id for one in found.values() for lot_id in one.net}
+        lots = await ledger.open_lots(self._connection, self._vouchers.keys(), touched)
+        self._lots_before = tuple(one for of_one in lots.values() for one in of_one)
+        self._accounts = {
+            one.id: Account(one.id, one.balance, one.seq, lots.get(one.id, ())) for one in self._vouchers.values()
+        }
+        return found
+
     @property
     def vouchers(self) -> Mapping[str, Voucher]:
         """The vouchers as they are now, by id."""
@@ -73,14 +85,14 @@ class Clerk:
         )
 
     def keep(self, voucher: Voucher) -> None:
-        """Sets what a booking does not: the moment of the last activity, or the counters of wrong PINs."""
+        """Sets what a booking does not: its life, the moment of the last activity, the counters of wrong PINs."""
         self._vouchers[voucher.id] = voucher
 
     async def write(self) -> None:
         """Writes all of it. `LedgerMoved`: nothing of it may be committed."""
         await ledger.write_postings(self._connection, self._postings, self._lots_before)
-        back = {one.entry.voucher_id for one in self._postings if one.entry.kind in _GIVES_BACK}
-        for voucher_id, at in (await ledger.last_activities(self._connection, back)).items():
+        moved = {one.entry.voucher_id for one in self._postings if one.entry.kind in _CHANGES_ACTIVITY}
+        for voucher_id, at in (await ledger.last_activities(self._connection, moved)).items():
             self.keep(replace(self._vouchers[voucher_id], last_activity=at))
         rows = [
             store.voucher_row(before, after)

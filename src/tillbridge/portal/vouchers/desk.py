@@ -26,7 +26,9 @@ from tillbridge.link.voucher_messages import (
 )
 from tillbridge.portal.house import House
 from tillbridge.portal.ledger import store as ledger
+from tillbridge.portal.risk import store as risk
 from tillbridge.portal.vouchers import answers, judging
+from tillbridge.portal.vouchers import guessing_store as guesses
 from tillbridge.portal.vouchers import operations as store
 from tillbridge.portal.vouchers.guessing import Guess, Window
 from tillbridge.portal.vouchers.knowing import TAKEN_BACK, know
@@ -91,7 +93,10 @@ class VoucherDesk:
         async with self._house.database.reading() as connection:
             place = (await store.places(connection, {at.location_id})).get(at.location_id)
             system = judging.system_at(place, asked.currency)
-            window = (await store.windows(connection, {at.location_id}, now)).get(_unknown_at(at), Window())
+            if asked.merchant is not None:
+                numbers = await risk.numbers_of_systems(connection, {system.id})
+                judging.of_this_merchant(system, asked.merchant, numbers)
+            window = (await guesses.windows(connection, {at.location_id}, now)).get(_unknown_at(at), Window())
             window.refuse(now)
             found = await store.vouchers(connection, {(system.id, asked.number)})
         for voucher in found:
@@ -257,7 +262,6 @@ class VoucherDesk:
         committing = False
         try:
             async with house.database.writing() as connection:
-                await store.set_out(connection)
                 now = house.runtime.clock.now()
                 decided = Round(house.vault, house.runtime.ids, now, await know(connection, wishes, now))
                 replies = [decided.decide(wish) for wish in wishes]
@@ -275,9 +279,9 @@ class VoucherDesk:
         """One more number that nobody here has. `BridgeError(VOUCHER_RATE)` if there were too many."""
         now, scope = self._house.runtime.clock.now(), _unknown_at(at)
         async with self._house.database.writing() as connection:
-            window = (await store.windows(connection, {at.location_id}, now, locked=True)).get(scope, Window())
+            window = (await guesses.windows(connection, {at.location_id}, now, locked=True)).get(scope, Window())
             window.refuse(now)
-            await store.keep_windows(connection, {scope: window.missed(now, Guess.UNKNOWN)})
+            await guesses.keep_windows(connection, {scope: window.missed(now, Guess.UNKNOWN)})
 
 
 def _unknown_at(at: Counter) -> store.Scope:

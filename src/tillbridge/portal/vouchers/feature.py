@@ -14,7 +14,7 @@ from tillbridge.portal.vouchers import api
 from tillbridge.portal.vouchers.access import LOOKING
 from tillbridge.portal.vouchers.batches_service import Batches
 from tillbridge.portal.vouchers.desk import VoucherDesk
-from tillbridge.portal.vouchers.office_service import Office
+from tillbridge.portal.vouchers.office_service import Blocking, Office
 from tillbridge.portal.vouchers.pages_batches import BatchPages
 from tillbridge.portal.vouchers.pages_one import VoucherPages
 from tillbridge.portal.vouchers.pages_systems import PATH, SystemPages
@@ -23,24 +23,25 @@ from tillbridge.portal.vouchers.systems_service import Systems
 MENU: Final = MenuEntry(PATH, "vouchers.menu", LOOKING)
 
 
-def feature(house: House, callers: Callers, registry: Registry) -> Feature:
-    """The desk that tills ask, and the office's pages.
+def feature(
+    house: House, desk: VoucherDesk, callers: Callers, registry: Registry, blocked: Sequence[Blocking] = ()
+) -> Feature:
+    """The desk that tills ask, and the office's pages; `blocked` is what others do when a voucher is blocked.
 
     The routes are not closed as a whole in maintenance: an answer that was given before is given even then.
     """
-    desk = VoucherDesk(house)
     return Feature(
         "vouchers",
-        pages=office(house),
+        pages=office(house, blocked),
         api=api.routes(house, desk, callers, registry),
         jobs=(desk.run,),
         menu=(MENU,),
     )
 
 
-def office(house: House) -> Callable[[Site], Sequence[BaseRoute]]:
+def office(house: House, blocked: Sequence[Blocking] = ()) -> Callable[[Site], Sequence[BaseRoute]]:
     """The pages alone: voucher systems, batches of codes, and single vouchers."""
-    systems, batches, single = Systems(house), Batches(house), Office(house)
+    systems, batches, single = Systems(house), Batches(house), Office(house, blocked)
 
     def pages(site: Site) -> Sequence[BaseRoute]:
         return [

@@ -3,6 +3,7 @@
 Pure. Order: the location takes part, currency, number known, country, life, blocked, PIN lock, PIN, limits, funds.
 """
 
+from collections.abc import Container
 from typing import assert_never
 
 from tillbridge.domain.errors import BridgeError, Code
@@ -23,6 +24,15 @@ def system_at(place: Place | None, currency: str) -> VoucherSystem:
     if place.system.currency != currency:
         raise BridgeError(Code.VOUCHER_CURRENCY, place="currency", members={"currency": place.system.currency})
     return place.system
+
+
+def of_this_merchant(system: VoucherSystem, merchant: str | None, numbers: Container[tuple[str, str]]) -> None:
+    """Nothing unless the code names another merchant: `numbers` are those of each system's own.
+
+    `BridgeError(VOUCHER_OTHER_MERCHANT)`.
+    """
+    if merchant is not None and (system.id, merchant) not in numbers:
+        raise BridgeError(Code.VOUCHER_OTHER_MERCHANT, place="merchant")
 
 
 def unknown(number: str) -> BridgeError:

@@ -1,14 +1,15 @@
 """What the office does with a single voucher: finds it, reads its history, blocks it (docs/reference/vouchers.md)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.voucher_code import PLACE, masked, read_code, right_check_digit
-from tillbridge.portal.audit.log import Entry
+from tillbridge.portal.audit.log import Actor, Entry
 from tillbridge.portal.house import House
 from tillbridge.portal.rights import Action, Area, Person
 from tillbridge.portal.vouchers import access, batches_store, systems_store
@@ -17,6 +18,14 @@ from tillbridge.portal.vouchers.systems_model import VoucherSystem
 
 MOST_ENTRIES: Final = 500
 """Entries of a voucher's history on its page: years of use, and still quick to read."""
+
+
+class Blocking(Protocol):
+    """What another feature does, in the same transaction, when a voucher is blocked or unblocked."""
+
+    async def __call__(self, connection: AsyncConnection, voucher_id: str, *, blocked: bool) -> None:
+        """It is so now."""
+        ...
 
 
 class VoucherEvent(StrEnum):
@@ -47,8 +56,9 @@ class SeenVoucher:
 class Office:
     """Single vouchers of every merchant."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, blocked: Sequence[Blocking] = ()) -> None:
         self._house = house
+        self._blocked = tuple(blocked)
 
     async def find(self, person: Person, text: str) -> str:
         """The id of the voucher that a scanned or typed text means, among those that this person may see.
@@ -115,19 +125,36 @@ class Office:
         return one.pin_blocked or (one.pin_locked_until is not None and now < one.pin_locked_until)
 
     async def _set(self, person: Person, voucher_id: str, reason: str, *, blocked: bool) -> None:
-        """`BridgeError`: FIELD_INVALID (place `reason`) without one; RECORD_CONFLICT if it is so already."""
         async with self._house.database.writing() as connection:
             system, one = await self._known(connection, person, voucher_id)
             await access.require_at_one(connection, person, system.id, Area.VOUCHER_STATE)
-            why = _reason(reason)
-            if not await batches_store.set_blocked(connection, one.id, blocked=blocked, reason=why if blocked else ""):
-                said = "this voucher is blocked already" if blocked else "this voucher is not blocked"
-                raise BridgeError(Code.RECORD_CONFLICT, said)
-            event = VoucherEvent.BLOCKED if blocked else VoucherEvent.UNBLOCKED
-            subject = f"{system.name} · {masked(one.number)}"
-            before, after = {"blocked": not blocked}, {"blocked": blocked}
-            entry = Entry(event, system.tenant_id, subject=subject, before=before, after=after, reason=why)
-            await self._house.audit.note(connection, person.actor, entry)
+            await self.change(connection, person.actor, system, one, reason, blocked=blocked)
+
+    async def change(
+        self,
+        connection: AsyncConnection,
+        actor: Actor,
+        system: VoucherSystem,
+        one: OfficeVoucher,
+        reason: str,
+        *,
+        blocked: bool,
+    ) -> None:
+        """Blocks or unblocks, in this transaction, for somebody whose right has been looked at.
+
+        `BridgeError`: FIELD_INVALID (place `reason`) without one; RECORD_CONFLICT if it is so already.
+        """
+        why = _reason(reason)
+        if not await batches_store.set_blocked(connection, one.id, blocked=blocked, reason=why if blocked else ""):
+            said = "this voucher is blocked already" if blocked else "this voucher is not blocked"
+            raise BridgeError(Code.RECORD_CONFLICT, said)
+        for told in self._blocked:
+            await told(connection, one.id, blocked=blocked)
+        event = VoucherEvent.BLOCKED if blocked else VoucherEvent.UNBLOCKED
+        subject = f"{system.name} · {masked(one.number)}"
+        before, after = {"blocked": not blocked}, {"blocked": blocked}
+        entry = Entry(event, system.tenant_id, subject=subject, before=before, after=after, reason=why)
+        await self._house.audit.note(connection, actor, entry)
 
     async def _known(
         self, connection: AsyncConnection, person: Person, voucher_id: str

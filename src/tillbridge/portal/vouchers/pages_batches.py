@@ -1,4 +1,4 @@
-"""The pages of batches: making one, its vouchers, activating them, and writing it out for the printer."""
+"""The pages of batches: making one, its vouchers, and activating them."""
 
 from http import HTTPStatus
 
@@ -9,13 +9,10 @@ from starlette.routing import BaseRoute
 from tillbridge.domain.errors import BridgeError
 from tillbridge.link.voucher_messages import VoucherState
 from tillbridge.portal.customers.forms import amount
-from tillbridge.portal.customers.routes import file
 from tillbridge.portal.locations.views import Badge, Paging, day, done
 from tillbridge.portal.pages.site import Form, Site, Visit
 from tillbridge.portal.rights import Action, Area
-from tillbridge.portal.vouchers.batches_exporting import BatchExports
-from tillbridge.portal.vouchers.batches_exporting import Form as FileForm
-from tillbridge.portal.vouchers.batches_model import OfficeVoucher
+from tillbridge.portal.vouchers.batches_model import LONGEST_GROUP, OfficeVoucher
 from tillbridge.portal.vouchers.batches_service import Batches
 from tillbridge.portal.vouchers.pages_forms import (
     WRONG_BATCH,
@@ -35,13 +32,12 @@ from tillbridge.web.words import Words
 
 
 class BatchPages:
-    """Makes, shows, activates and exports batches."""
+    """Makes, shows and activates batches."""
 
     def __init__(self, site: Site, systems: Systems, batches: Batches) -> None:
         self._site = site
         self._systems = systems
         self._batches = batches
-        self._exports = BatchExports(site.house, batches)
 
     def routes(self) -> list[BaseRoute]:
         """Every page of it."""
@@ -51,9 +47,6 @@ class BatchPages:
             site.post(f"{PATH}/systems/{{system_id}}/batches/new", self.make),
             site.get(one, self.show),
             site.post(f"{one}/activate", self.activate),
-            site.get(f"{one}/pins", self.ask_pins),
-            site.post(f"{one}/export.csv", self.export_csv),
-            site.post(f"{one}/export.xlsx", self.export_xlsx),
         ]
 
     async def new(self, request: Request, visit: Visit) -> Response:
@@ -83,30 +76,6 @@ class BatchPages:
             return await self._show(request, visit, form, wrong_of(error, WRONG_RANGE))
         return see_other(f"{PATH}/batches/{batch_id}?done={'activated' if activated else 'none_activated'}")
 
-    async def ask_pins(self, request: Request, visit: Visit) -> Response:
-        """Says what a file with PINs is, and gives it; whoever lacks the fresh proof goes for it first."""
-        seen = await self._batches.seen(visit.person, request.path_params["batch_id"])
-        self._exports.require(visit.person, pins=True)
-        return await self._site.page(request, "vouchers/pins.html", visit=visit, batch=seen.counted.batch)
-
-    async def export_csv(self, request: Request, visit: Visit, form: Form) -> Response:
-        """The batch as CSV."""
-        return await self._export(request, visit, form, FileForm.CSV)
-
-    async def export_xlsx(self, request: Request, visit: Visit, form: Form) -> Response:
-        """The batch as a workbook."""
-        return await self._export(request, visit, form, FileForm.XLSX)
-
-    async def _export(self, request: Request, visit: Visit, form: Form, as_what: FileForm) -> Response:
-        exported = await self._exports.export(
-            visit.person,
-            request.path_params["batch_id"],
-            as_what,
-            self._site.words(request, visit.person).t,
-            pins=form.get("pins") == "yes",
-        )
-        return file(exported.content, exported.media_type, exported.name)
-
     async def _form(self, request: Request, visit: Visit, form: Form, wrong: Wrong | None = None) -> Response:
         person, system_id = visit.person, request.path_params["system_id"]
         seen = await self._systems.seen(person, system_id)
@@ -124,6 +93,7 @@ class BatchPages:
             form=form,
             wrong=said(t, wrong),
             longest=LONGEST_NAME,
+            longest_group=LONGEST_GROUP,
         )
 
     async def _show(self, request: Request, visit: Visit, form: Form, wrong: Wrong | None) -> Response:

@@ -35,6 +35,7 @@ WRONG_BATCH: Final = {
     "name": "vouchers.wrong.name",
     "country": "vouchers.wrong.country",
     "amount_of_codes": "vouchers.wrong.codes",
+    "group_name": "printing.group.wrong",
 }
 WRONG_RANGE: Final = {"first": "vouchers.wrong.position", "last": "vouchers.wrong.position"}
 
@@ -86,7 +87,13 @@ def read_batch(form: Mapping[str, str]) -> BatchDraft:
     """A batch as typed; a count that is none is 0, which no batch can have."""
     count = form.get("amount_of_codes", "").strip()
     number = int(count) if count.isascii() and count.isdigit() and len(count) <= _LONGEST_COUNT else 0
-    return BatchDraft(form.get("name", ""), form.get("country", ""), number, form.get("activate") == "on")
+    return BatchDraft(
+        name=form.get("name", ""),
+        country=form.get("country", ""),
+        amount_of_codes=number,
+        activate=form.get("activate") == "on",
+        group=form.get("group_name", ""),
+    )
 
 
 def wrong_of(error: BridgeError, keys: Mapping[str, str]) -> Wrong:

@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute
 from tillbridge.domain.cashier_refusals import refusal_text
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.voucher_code import LONGEST
+from tillbridge.link.voucher_messages import VoucherState
 from tillbridge.portal.customers.forms import amount
 from tillbridge.portal.locations.views import done
 from tillbridge.portal.pages.site import Form, Site, Visit
@@ -128,6 +129,7 @@ class VoucherPages:
                 for each in seen.history
             ],
             cut=words.count(MOST_ENTRIES) if one.entries > MOST_ENTRIES else "",
+            may_print=person.may(Area.VOUCHER_CODES, Action.EDIT) and one.state is not VoucherState.RETIRED,
             may_block=seen.may_block,
             may_unblock_pin=seen.may_unblock_pin,
             pin_fault=_pin_fault(words, seen),

@@ -5,10 +5,12 @@ first has left; nothing of it is true before the transaction is committed.
 """
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import assert_never
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tillbridge.domain.errors import BridgeError, Code
@@ -17,9 +19,12 @@ from tillbridge.portal.ledger import book
 from tillbridge.portal.ledger import store as ledger
 from tillbridge.portal.ledger.days import business_day
 from tillbridge.portal.ledger.model import EntryKind, Occasion, Posting
+from tillbridge.portal.storage.line import Asked, Line
 from tillbridge.portal.vault import Vault
 from tillbridge.portal.vouchers import answers, judging
+from tillbridge.portal.vouchers import guessing_store as guesses
 from tillbridge.portal.vouchers import operations as store
+from tillbridge.portal.vouchers.following import onward
 from tillbridge.portal.vouchers.guessing import Guess, PinGuard, Window
 from tillbridge.portal.vouchers.knowing import Known
 from tillbridge.portal.vouchers.model import (
@@ -35,8 +40,9 @@ from tillbridge.portal.vouchers.model import (
     Wish,
     scope_of,
 )
+from tillbridge.portal.vouchers.noting import is_late, note_alarms, note_late
 from tillbridge.portal.vouchers.numbers import unseal_pin
-from tillbridge.portal.vouchers.systems_model import VoucherSystem
+from tillbridge.portal.vouchers.systems_model import Life, VoucherSystem
 from tillbridge.portal.vouchers.undoing import Outcome, undone
 from tillbridge.runtime.effects import Ids
 
@@ -50,6 +56,7 @@ class _Written:
     postings: list[Posting] = field(default_factory=list)
     given_back: set[str] = field(default_factory=set)
     windows: dict[store.Scope, Window] = field(default_factory=dict)
+    late: dict[str, datetime | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +135,7 @@ class Round:
         system = judging.system_at(place, wish.asked.currency)
         if place is None:
             raise BridgeError(Code.VOUCHER_NOT_PARTICIPATING)
+        judging.of_this_merchant(system, wish.asked.merchant, self._known.merchants)
         self._window(place, Guess.UNKNOWN).refuse(self._now)
         voucher_id = self._known.numbers.get((system.id, wish.asked.number))
         if voucher_id is None:
@@ -205,13 +213,28 @@ class Round:
         kept = outcome.kept
         if outcome.posting is not None:
             self._post(outcome.posting, active=False)
-            self._written.given_back.add(outcome.posting.entry.voucher_id)
             self._known.balances_back[kept.id] = outcome.posting.entry.balance_after
-        if self._known.operations.get(kept.scope) == kept:
+            self._pass_on(outcome.posting)
+        former = self._known.operations.get(kept.scope)
+        if former == kept:
             return
+        if is_late(former, kept):
+            self._written.late[kept.id] = None if former is None else former.closed_at
         is_new = kept.scope in self._written.new or kept.scope not in self._known.operations
         (self._written.new if is_new else self._written.changed)[kept.scope] = kept
         self._known.operations[kept.scope] = kept
+
+    def _pass_on(self, posting: Posting) -> None:
+        """What comes back to a voucher that was replaced goes on to the one in its place."""
+        known, voucher_id = self._known, posting.entry.voucher_id
+        self._written.given_back.add(voucher_id)
+        at = posting.entry.at
+        passed = onward(voucher_id, known.vouchers, known.accounts, known.successors, at, self._ids.new)
+        for one in passed.postings:
+            self._post(one, active=False)
+            self._written.given_back.add(one.entry.voucher_id)
+        if passed.revived is not None:
+            known.vouchers[passed.revived] = replace(known.vouchers[passed.revived], life=Life.ACTIVE)
 
     # ------------------------------------------------------------ in common
 
@@ -255,15 +278,37 @@ class Round:
 
     async def write(self, connection: AsyncConnection) -> None:
         """Writes all of it. `KeysTaken`, `KeysBusy`, `LedgerMoved`: nothing of it may be committed."""
-        written = self._written
-        await store.add(connection, written.new.values())
-        await ledger.write_postings(connection, written.postings, self._known.lots)
-        former = await ledger.last_activities(connection, written.given_back)
-        for voucher_id, at in former.items():
-            self._known.vouchers[voucher_id] = replace(self._known.vouchers[voucher_id], last_activity=at)
-        await store.change_vouchers(connection, self._voucher_rows())
-        await store.change(connection, written.changed.values())
-        await store.keep_windows(connection, written.windows)
+        written, line = self._written, Line(connection)
+        added = store.ask_add(line, written.new.values())
+        posted = ledger.ask_postings(line, written.postings, self._known.lots)
+        if written.given_back:
+            # Which activity is the last one now, only the entries tell.
+            await self._send(line, added, posted)
+            for voucher_id, at in (await ledger.last_activities(connection, written.given_back)).items():
+                self._known.vouchers[voucher_id] = replace(self._known.vouchers[voucher_id], last_activity=at)
+        rows = self._voucher_rows()
+        vouchers = store.ask_change_vouchers(line, rows)
+        store.ask_change(line, written.changed.values())
+        await self._send(line, added, posted)
+        if vouchers is not None and vouchers.count != len(rows):
+            raise ledger.LedgerMoved
+        await guesses.keep_windows(connection, written.windows)
+        await note_alarms(connection, written.windows, self._ids, self._now)
+        await note_late(connection, written.late, self._now)
+
+    async def _send(self, line: Line, added: Asked | None, posted: ledger.Written) -> None:
+        """Carries out what is on the line, and holds it to what must have come of it."""
+        try:
+            await line.run()
+        except DBAPIError as error:
+            if store.is_lock_timeout(error):
+                raise store.KeysBusy from error
+            if _is_short(added, self._written.new):
+                raise store.KeysTaken from error
+            raise
+        if _is_short(added, self._written.new):
+            raise store.KeysTaken
+        posted.hold()
 
     def _voucher_rows(self) -> list[store.VoucherRow]:
         return [
@@ -271,3 +316,8 @@ class Round:
             for voucher_id, before in sorted(self._before.items())
             if (after := self._known.vouchers[voucher_id]) != before
         ]
+
+
+def _is_short(added: Asked | None, new: Mapping[store.Scope, KeptOperation]) -> bool:
+    """Whether another process was faster with one of these keys."""
+    return added is not None and added.count is not None and added.count != len(new)

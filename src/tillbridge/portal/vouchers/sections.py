@@ -20,7 +20,19 @@ class Section:
     areas: tuple[Area, ...]
 
 
-SECTIONS: Final = (Section("", "vouchers.section.overview", LOOKING),)
+SECTIONS: Final = (
+    Section("", "vouchers.section.overview", LOOKING),
+    Section("/types", "vouchers.section.types", LOOKING),
+    Section("/reports", "vouchers.section.reports", (Area.VOUCHER_SETTLEMENT, Area.REPORTS)),
+    Section(
+        "/validity",
+        "vouchers.section.validity",
+        (Area.VOUCHER_SETTINGS, Area.VOUCHER_SETTLEMENT, Area.VOUCHER_CORRECT),
+    ),
+    Section("/corrections", "vouchers.section.corrections", (Area.VOUCHER_CORRECT,)),
+    Section("/exceptions", "vouchers.section.exceptions", (Area.VOUCHER_SETTLEMENT, Area.VOUCHER_CORRECT)),
+    Section("/risk", "vouchers.section.risk", (Area.VOUCHER_RISK,)),
+)
 """In the order of the tabs."""
 
 

@@ -13,6 +13,7 @@ from tillbridge.link.voucher_messages import VoucherState
 from tillbridge.portal.locations.model import Location
 from tillbridge.portal.locations.store import read
 from tillbridge.portal.locations.tables import location
+from tillbridge.portal.storage.line import Row
 from tillbridge.portal.vouchers.country_digits import NUMERIC
 from tillbridge.portal.vouchers.states import shown_state
 from tillbridge.portal.vouchers.systems_model import Circulation, Participant, VoucherSystem
@@ -169,7 +170,7 @@ def _changing(one: VoucherSystem) -> dict[str, Any]:
     }
 
 
-def read_system(row: RowMapping) -> VoucherSystem:
+def read_system(row: Row) -> VoucherSystem:
     """The system in a row that has its columns by their names."""
     return VoucherSystem(
         id=row["id"],

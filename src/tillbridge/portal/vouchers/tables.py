@@ -20,6 +20,7 @@ from sqlalchemy import (
 from tillbridge.portal.storage.columns import ID_LENGTH, Document, identity, metadata, moment, reference
 
 OWN: Final = text("scheme = 'own'")
+PIN_SHUT: Final = text("pin_blocked or pin_locked_until is not null")
 
 voucher_system: Final = Table(
     "voucher_system",
@@ -61,6 +62,8 @@ voucher_batch: Final = Table(
     Column("month", String(7), nullable=False),
     moment("made_at"),
     Column("made_by", String(200), nullable=False),
+    # What the codes are for, in the office's own words: an invitation, a discount.
+    Column("group_name", String(64), nullable=False, server_default=""),
     Index("ix_voucher_batch_system_id_month", "system_id", "month"),
 )
 
@@ -96,6 +99,8 @@ voucher: Final = Table(
     UniqueConstraint("system_id", "number"),
     # A number that the portal drew is never drawn again, for nobody.
     Index("uq_voucher_own_number", "number", unique=True, sqlite_where=OWN, postgresql_where=OWN),
+    # The few whose PIN may be shut, for the page of exceptions.
+    Index("ix_voucher_pin_shut", "system_id", sqlite_where=PIN_SHUT, postgresql_where=PIN_SHUT),
     CheckConstraint("balance >= 0", name="balance"),
     CheckConstraint("scheme in ('own', 'imported')", name="scheme"),
     CheckConstraint("life in ('produced', 'active', 'retired')", name="life"),

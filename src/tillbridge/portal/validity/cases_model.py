@@ -1,0 +1,150 @@
+"""What a person has to look at, as values (docs/reference/voucher-validity.md, section 6). Amounts are minor units."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from tillbridge.link.voucher_messages import OperationState
+from tillbridge.portal.rights import Reach
+from tillbridge.portal.validity.dates import begin_of, day_at
+
+SILENCE: Final = timedelta(hours=6)
+"""How long after the end of its business day a receipt may stay open until a person is asked."""
+
+LOOKED_BACK: Final = timedelta(days=90)
+"""How long what needs no decision stays on the list."""
+
+MOST: Final = 100
+"""Lines of one list: whoever has more has another problem, and the rest moves up."""
+
+
+class CaseEvent(StrEnum):
+    """What the audit log says of cases and pauses."""
+
+    PAID = "voucher_case.paid"
+    NOT_PAID = "voucher_case.not_paid"
+    SETTLED = "voucher_case.settled"
+    RELEASED = "voucher_pause.released"
+
+
+class CaseKind(StrEnum):
+    """A receipt of which the till never said what became of it, or one that was closed after its money went back."""
+
+    OPEN = "open"
+    CONTESTED = "contested"
+
+
+class Decision(StrEnum):
+    """What a person found: the receipt was paid, it was not; or, of a contested one, that it is settled otherwise."""
+
+    PAID = "paid"
+    NOT_PAID = "not_paid"
+    SETTLED = "settled"
+
+
+CHOICES: Final = {CaseKind.OPEN: (Decision.PAID, Decision.NOT_PAID), CaseKind.CONTESTED: (Decision.SETTLED,)}
+"""What may be decided of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A redemption as a list shows it. `number` is masked when it is shown, "" where nothing was ever booked.
+
+    `at` is when it was booked, `moment` when it became what the list is about.
+    """
+
+    operation_id: str
+    location_id: str
+    location: str
+    key: str
+    state: OperationState
+    voucher_id: str | None
+    number: str = field(repr=False)
+    taken: int
+    receipt: str
+    station: str
+    operator: str
+    at: datetime
+    moment: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What somebody decided, with what the till's records say and why."""
+
+    kind: CaseKind
+    decision: Decision
+    evidence: str
+    reason: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ShutVoucher:
+    """A voucher whose PIN is not judged: until a moment, or (None) until somebody unblocks it."""
+
+    voucher_id: str
+    number: str = field(repr=False)
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A location that guessed too much. `kinds` are what is paused, `until` the end of the longest."""
+
+    location_id: str
+    location: str
+    kinds: tuple[str, ...]
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Wrong PINs at a location, so many that redeeming had to pause."""
+
+    location: str
+    at: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Adjusted:
+    """Credit that somebody changed by hand."""
+
+    voucher_id: str
+    number: str = field(repr=False)
+    amount: int
+    by: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Exceptions:
+    """The whole page, each list with at most one line more than `MOST`."""
+
+    open_cases: Sequence[Receipt] = ()
+    contested: Sequence[Receipt] = ()
+    late: Sequence[Receipt] = ()
+    shut: Sequence[ShutVoucher] = ()
+    pauses: Sequence[Pause] = ()
+    alarms: Sequence[Alarm] = ()
+    adjusted: Sequence[Adjusted] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is read for a reader: `before` is when a receipt must have been booked to be a case by now."""
+
+    system_id: str
+    reach: Reach
+    now: datetime
+    before: datetime
+
+    @classmethod
+    def at(cls, system_id: str, reach: Reach, now: datetime, zone: str) -> "Wanted":
+        """At this moment, in the zone of the system."""
+        return cls(system_id, reach, now, begin_of(day_at(now - SILENCE, zone), zone))
