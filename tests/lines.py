@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, cast
 
-PATIENCE: Final = 10.0
+PATIENCE: Final = 30.0
 """Real seconds until a test of a real line counts as failed; everything in them takes milliseconds."""
 
 

@@ -28,7 +28,7 @@ from tillbridge.virtual.script import Step
 from tillbridge.virtual.terminal import VirtualTerminal
 
 BY_HAND: Final = Scenario("by_hand", "the test presents the card", manual=True)
-SOON: Final = 10.0
+SOON: Final = 30.0
 """Seconds in which a loaded computer gets anything done that takes a moment."""
 
 

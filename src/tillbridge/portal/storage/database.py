@@ -34,6 +34,9 @@ STATEMENT_SECONDS: Final = 60
 RETRY_SECONDS: Final = 5
 """What a client is told to wait when the database is away."""
 
+HELD_SECONDS: Final = 1
+"""The same when somebody else holds what is needed."""
+
 READERS: Final = 8
 
 _WATCHED: Final = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
@@ -41,6 +44,9 @@ _WATCHED: Final = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_
 
 _READ_ONLY: Final = "25006"
 """PostgreSQL's state for a write on a standby: the connection still leads to a server that has been replaced."""
+
+_HELD: Final = frozenset({"55P03", "40P01"})
+"""A lock that was not to be had in time, or two transactions that waited for each other."""
 
 log = structlog.get_logger(__name__)
 
@@ -192,6 +198,10 @@ async def _named_faults() -> AsyncIterator[None]:
         said = "every connection to the database is in use"
         raise BridgeError(Code.OVERLOADED, said, retry_after=RETRY_SECONDS) from error
     except _AWAY as error:
+        if getattr(error.orig, "sqlstate", None) in _HELD:
+            log.info("database_rows_held")
+            said = "another request is using the same rows"
+            raise BridgeError(Code.OVERLOADED, said, retry_after=HELD_SECONDS) from error
         log.warning("database_unavailable", type=type(error).__name__, cause=_cause(error))
         raise BridgeError(Code.DATABASE_UNAVAILABLE, retry_after=RETRY_SECONDS) from error
     except DBAPIError as error:
