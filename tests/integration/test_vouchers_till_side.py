@@ -84,8 +84,14 @@ async def test_what_a_till_is_refused_is_the_state_from_then_on(
     async with at_work(tmp_path, portal) as here:
         await stands(here, Readiness.OPEN)
         portal.always = BridgeError(refusal)
-        await redeem(here, key(1))
-        found = await stands(here, state)
+        # What was asked at the start may be answered after the first refusal, and says that all is well; then no more.
+        found: dict[str, Any] = {}
+        for attempt in range(1, 10):
+            await redeem(here, key(attempt))
+            found = await standing(here)
+            if found["state"] == state:
+                break
+        assert found["state"] == state
         assert (found["code"], found["number"]) == (refusal.value, number)
 
 

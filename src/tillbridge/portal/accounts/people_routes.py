@@ -82,7 +82,7 @@ class PeoplePages:
         return await self._show(request, visit)
 
     async def ask_invite(self, request: Request, visit: Visit) -> Response:
-        """The form of an invitation. The fresh proof is asked for now, before somebody has typed anything."""
+        """The form of an invitation. It asks for the fresh proof before somebody has typed anything."""
         require_somewhere(visit.person, EDIT_PEOPLE)
         visit.person.require_step_up(self._site.house.runtime.clock.now())
         language = self._site.language(request, visit.person)

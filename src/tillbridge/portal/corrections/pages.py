@@ -214,7 +214,7 @@ def _kind(request: Request) -> Kind:
 
 
 def _hindrance(found: Choice, kind: Kind) -> str:
-    """Why nothing of this kind can be asked for now, as the key of a text; "" if it can."""
+    """Why nobody can ask for a correction of this kind at present, as the key of a text; "" if somebody can."""
     if found.subject.waiting is not None:
         return f"corrections.failure.{Failure.WAITING}"
     if found.subject.alone:

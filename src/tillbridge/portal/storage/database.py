@@ -185,6 +185,11 @@ def _sqlite(path: Path, *, size: int, begin: str) -> AsyncEngine:
     return engine
 
 
+def is_held(error: BaseException | None) -> bool:
+    """Whether PostgreSQL gave up because somebody else held a lock, or because two waited for each other."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) in _HELD
+
+
 _AWAY: Final = (OperationalError, InterfaceError)
 
 
@@ -198,7 +203,7 @@ async def _named_faults() -> AsyncIterator[None]:
         said = "every connection to the database is in use"
         raise BridgeError(Code.OVERLOADED, said, retry_after=RETRY_SECONDS) from error
     except _AWAY as error:
-        if getattr(error.orig, "sqlstate", None) in _HELD:
+        if is_held(error):
             log.info("database_rows_held")
             said = "another request is using the same rows"
             raise BridgeError(Code.OVERLOADED, said, retry_after=HELD_SECONDS) from error

@@ -27,6 +27,7 @@ from tillbridge.link.voucher_messages import (
 from tillbridge.portal.house import House
 from tillbridge.portal.ledger import store as ledger
 from tillbridge.portal.risk import store as risk
+from tillbridge.portal.storage.database import is_held
 from tillbridge.portal.vouchers import answers, judging
 from tillbridge.portal.vouchers import guessing_store as guesses
 from tillbridge.portal.vouchers import operations as store
@@ -306,7 +307,7 @@ def _for_all(failure: Exception) -> bool:
 
 
 def _is_held(failure: Exception) -> bool:
-    return isinstance(failure, store.KeysBusy) or store.is_lock_timeout(failure.__cause__)
+    return isinstance(failure, store.KeysBusy) or is_held(failure.__cause__)
 
 
 def _named(failure: Exception) -> Exception:

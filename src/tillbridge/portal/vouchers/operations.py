@@ -13,6 +13,7 @@ from tillbridge.portal.ledger import sets
 from tillbridge.portal.ledger.store import LedgerMoved
 from tillbridge.portal.ledger.tables import lot, operation
 from tillbridge.portal.locations.tables import location
+from tillbridge.portal.storage.database import is_held
 from tillbridge.portal.storage.line import Asked, Line, Row
 from tillbridge.portal.vouchers import systems_store
 from tillbridge.portal.vouchers.country_digits import NUMERIC
@@ -38,8 +39,6 @@ class KeysBusy(Exception):  # what happened
 
 LOCK_SECONDS: Final = "2"
 """How long a key may be in use elsewhere before whoever repeats it is told so."""
-
-_LOCKED: Final = frozenset({"55P03", "40P01"})
 
 
 # ------------------------------------------------------------ actions
@@ -82,7 +81,7 @@ async def add(connection: AsyncConnection, made: Iterable[KeptOperation]) -> Non
     try:
         await line.run()
     except DBAPIError as error:
-        if is_lock_timeout(error):
+        if is_held(error):
             raise KeysBusy from error
         raise
     if asked is not None and asked.count != len(new):
@@ -118,11 +117,6 @@ def ask_set_out(line: Line) -> None:
 _SET_OUT: Final = text(
     "select set_config('lock_timeout', cast(:patience as text), true), set_config('enable_seqscan', 'off', true)"
 )
-
-
-def is_lock_timeout(error: BaseException | None) -> bool:
-    """Whether PostgreSQL gave up because somebody else held a lock, or because two waited for each other."""
-    return getattr(getattr(error, "orig", None), "sqlstate", None) in _LOCKED
 
 
 def ask_change(line: Line, changed: Iterable[KeptOperation]) -> None:

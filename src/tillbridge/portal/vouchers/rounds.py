@@ -19,6 +19,7 @@ from tillbridge.portal.ledger import book
 from tillbridge.portal.ledger import store as ledger
 from tillbridge.portal.ledger.days import business_day
 from tillbridge.portal.ledger.model import EntryKind, Occasion, Posting
+from tillbridge.portal.storage.database import is_held
 from tillbridge.portal.storage.line import Asked, Line
 from tillbridge.portal.vault import Vault
 from tillbridge.portal.vouchers import answers, judging
@@ -301,7 +302,7 @@ class Round:
         try:
             await line.run()
         except DBAPIError as error:
-            if store.is_lock_timeout(error):
+            if is_held(error):
                 raise store.KeysBusy from error
             if _is_short(added, self._written.new):
                 raise store.KeysTaken from error
