@@ -1,0 +1,1 @@
+-- Whom payments are reported to besides webhooks, and what came back.

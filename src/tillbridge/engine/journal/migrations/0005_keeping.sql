@@ -1,0 +1,1 @@
+-- How far old payments were put away.
