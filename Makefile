@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
+# Whoever has forbidden Python to keep its bytecode would wait for each of hundreds of processes to read all again.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help demo install system lint test soak bench docs lock clean
 
 PYTHON ?= python3

@@ -60,7 +60,7 @@ def test_the_locks_hold_all_that_is_asked_for(settings: dict[str, Any]) -> None:
     core, extras = project["dependencies"], project["optional-dependencies"]
     assert _asked(core + extras["connector"]) <= _pins(_lock("connector")).keys()
     assert _asked(groups["build"] + settings["build-system"]["requires"]) <= _pins(_lock("build")).keys()
-    assert _asked([*core, *extras["connector"], *extras["portal"], *groups["dev"]]) <= _pins(_lock("dev")).keys()
+    assert _asked([*core, *extras["connector"], *extras["portal"], *groups["dev"], *groups["package"]]) <= _pins(_lock("dev")).keys()
 
 
 def test_a_tills_computer_gets_no_development_tools() -> None:
@@ -80,7 +80,7 @@ def test_every_dependency_has_its_reason(settings: dict[str, Any]) -> None:
         "Always": _asked(project["dependencies"]),
         "`[connector]`": _asked(project["optional-dependencies"]["connector"]),
         "`[portal]`": _asked(project["optional-dependencies"]["portal"]),
-        "Development": _asked(groups["dev"] + groups["build"]),
+        "Development": _asked(groups["dev"] + groups["build"] + groups["package"]),
     }
     page = (ROOT / "docs" / "explanation" / "dependencies.md").read_text()
     sections = re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)

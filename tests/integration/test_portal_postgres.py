@@ -12,8 +12,7 @@ import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
 from pydantic import SecretStr
-from sqlalchemy import Engine, event, make_url, select
-from sqlalchemy.pool import Pool
+from sqlalchemy import event, make_url, select
 
 from tests.portal.browser import Browser, Reply
 from tests.portal.customers import bases
@@ -198,10 +197,14 @@ class Breaker:
 
 
 @contextmanager
-def breaking(server: Cluster, at: int | None) -> Iterator[Breaker]:
-    """Ends the server at this point of what happens in the block; None: it only counts."""
+def breaking(server: Cluster, floor: Floor, at: int | None) -> Iterator[Breaker]:
+    """Ends the server at this point of what happens in the block; None: it only counts.
+
+    Only this house's connections are watched: other portals may be at work in this process, in threads of their own.
+    """
     breaker = Breaker(server, at)
-    points = ((Engine, "before_cursor_execute"), (Engine, "commit"), (Pool, "checkin"))
+    engine = floor.house.database._writer.sync_engine  # no other way leads to each of its statements
+    points = ((engine, "before_cursor_execute"), (engine, "commit"), (engine.pool, "checkin"))
 
     # Of plain functions, since SQLAlchemy looks at how many arguments a listener takes.
     def statement(_c: object, _k: object, _s: object, _p: object, _x: object, _m: object) -> None:
@@ -236,8 +239,8 @@ async def begun(settings: PortalSettings) -> AsyncIterator[tuple[Floor, Connecto
 
 async def count_points(server: Cluster, settings: PortalSettings) -> int:
     """How many points a finish has that nobody disturbs."""
-    async with begun(settings) as (_, connector):
-        with breaking(server, None) as breaker:
+    async with begun(settings) as (floor, connector):
+        with breaking(server, floor, None) as breaker:
             assert (await connector.finish()).status == 200
         return breaker.count
 
@@ -252,7 +255,7 @@ def assert_later(reply: Reply, code: Code) -> None:
 
 async def finish_cut_at(server: Cluster, settings: PortalSettings, point: int) -> None:
     async with begun(settings) as (floor, connector):
-        with breaking(server, point) as breaker:
+        with breaking(server, floor, point) as breaker:
             first = await connector.finish()
         try:
             assert breaker.count == point + 1 or first.status == 200, breaker.fault
