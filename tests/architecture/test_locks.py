@@ -60,7 +60,10 @@ def test_the_locks_hold_all_that_is_asked_for(settings: dict[str, Any]) -> None:
     core, extras = project["dependencies"], project["optional-dependencies"]
     assert _asked(core + extras["connector"]) <= _pins(_lock("connector")).keys()
     assert _asked(groups["build"] + settings["build-system"]["requires"]) <= _pins(_lock("build")).keys()
-    assert _asked([*core, *extras["connector"], *extras["portal"], *groups["dev"], *groups["package"]]) <= _pins(_lock("dev")).keys()
+    assert (
+        _asked([*core, *extras["connector"], *extras["portal"], *groups["dev"], *groups["package"]])
+        <= _pins(_lock("dev")).keys()
+    )
 
 
 def test_a_tills_computer_gets_no_development_tools() -> None:

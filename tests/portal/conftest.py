@@ -21,24 +21,30 @@ from tillbridge.runtime.effects import Runtime, TimeOrderedIds
 
 _DATABASE = "migrated"
 
+_NO_MONEY = frozenset(
+    {"accounts", "dashboard", "licences", "locations", "maintenance", "printing", "rights", "security", "services"}
+)
+"""Folders of features that book nothing, or only ask those that do."""
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of a test of pages, which comes to the database through stores that are tested on both, one of the two runs.
+    """Of a test that comes to the database through stores which are tested on both, one of the two runs.
 
-    Which one goes by its name, so that half of them run on each; `make soak` runs all of them on both.
+    Those are the tests of pages, and of the features where no money and no link is at stake. Which one it is goes by
+    the test's name, so that half of them run on each; `make soak` runs all of them on both.
     """
     for item in items:
         call = getattr(item, "callspec", None)
-        if call is None or "dialect" not in call.params or not _is_about_pages(item.path):
+        if call is None or "dialect" not in call.params or not _one_is_enough(item.path):
             continue
         name = item.nodeid.replace(call.params["dialect"].value, "")
         if call.params["dialect"] is not list(Dialect)[zlib.crc32(name.encode()) % 2]:
             item.add_marker(pytest.mark.soak)
 
 
-def _is_about_pages(path: Path) -> bool:
-    return "pages" in path.stem or path.parent.name == "security"
+def _one_is_enough(path: Path) -> bool:
+    return "pages" in path.stem or ("store" not in path.stem and path.parent.name in _NO_MONEY)
 
 
 @pytest.fixture(scope="session")
