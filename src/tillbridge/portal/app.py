@@ -117,8 +117,11 @@ def portal_app(house: House, doorkeeper: Doorkeeper, features: Sequence[Feature]
     )
     app.router.redirect_slashes = False
     settings = house.settings
+    inner: App = Answered(app)
+    for feature in features:
+        inner = feature.ahead(inner)
     return LoopbackGuard(
-        SafeHeaders(Answered(app)),
+        SafeHeaders(inner),
         hosts=settings.hosts,
         origins=settings.addresses,
         max_body=_largest,
@@ -155,6 +158,9 @@ async def serve_portal(
     """Serves until cancelled, and does the jobs of the background meanwhile."""
     listen = house.settings.listen
     check_certificate(listen)
+    for feature in features:
+        for opening in feature.openings:
+            await opening()
     lines = Lines(MOST_LINES, LONGEST_MESSAGE, listen.certificate, listen.key)
     async with asyncio.TaskGroup() as group:
         jobs = [group.create_task(_keep_on(job)) for feature in features for job in feature.jobs]

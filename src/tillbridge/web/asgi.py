@@ -26,6 +26,20 @@ def line_of(scope: Scope) -> asyncio.Transport | None:
     return line
 
 
+async def whole_body(receive: Receive) -> bytes | None:
+    """The body of a request, whose size a guard has bounded; None when the client went away in the middle."""
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body", False):
+        return bytes(message.get("body", b""))
+    body = bytearray()
+    while message["type"] == "http.request":
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            return bytes(body)
+        message = await receive()
+    return None
+
+
 async def answer(send: Send, whole: Answer) -> None:
     """Sends a whole answer."""
     status, headers, body = whole

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, RowMapping, insert, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, RowMapping, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tillbridge.portal.licences.model import ENDS_SOON, Ending, Licence, Product, Span
@@ -14,14 +14,14 @@ from tillbridge.portal.locations.tables import location
 async def licensed(connection: AsyncConnection, location_id: str, product: Product, now: datetime) -> bool:
     """Whether the location may use this product at this moment."""
     statement = select(licence.c.id).where(
-        licence.c.location_id == location_id, licence.c.product == product.value, _counts_at(now)
+        licence.c.location_id == location_id, licence.c.product == product.value, counts_at(now)
     )
     return (await connection.execute(statement.limit(1))).first() is not None
 
 
 async def licensed_products(connection: AsyncConnection, location_id: str, now: datetime) -> frozenset[Product]:
     """Every product that the location may use at this moment."""
-    statement = select(licence.c.product).where(licence.c.location_id == location_id, _counts_at(now))
+    statement = select(licence.c.product).where(licence.c.location_id == location_id, counts_at(now))
     return frozenset(Product(name) for name in await connection.scalars(statement.distinct()))
 
 
@@ -122,11 +122,12 @@ def _goes_on() -> ColumnElement[bool]:
     return following.exists()
 
 
-def _counts_at(now: datetime) -> ColumnElement[bool]:
+def counts_at(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
+    """Whether an allotment counts at this moment."""
     return licence.c.withdrawn_at.is_(None) & (licence.c.starts_at <= now) & _not_over(now)
 
 
-def _not_over(now: datetime) -> ColumnElement[bool]:
+def _not_over(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     return or_(licence.c.ends_at.is_(None), licence.c.ends_at > now)
 
 

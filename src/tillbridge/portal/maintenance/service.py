@@ -1,7 +1,7 @@
 """What is planned and what is on: who may change it, and what it means for a request."""
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -62,10 +62,7 @@ class Maintenance:
         Both the portal's and the merchant's own count, and maintenance of the whole portal counts for every component.
         Of several it is the one that lasts longest: whoever waits for its end need not be refused a second time.
         """
-        concerned = {component, Component.PORTAL}
-        return _longest(
-            [mode for mode in await self.on(connection, tenant_id, now) if mode.component in concerned], now
-        )
+        return lasting_longest(await self.on(connection, tenant_id, now), now).get(component)
 
     async def on(self, connection: AsyncConnection, tenant_id: Scope, now: datetime) -> list[Mode]:
         """Everything that is on for this merchant (None: for the portal as a whole)."""
@@ -264,9 +261,16 @@ def _running(windows: Sequence[Window], now: datetime) -> list[Occurrence]:
     ]
 
 
-def _longest(modes: Sequence[Mode], now: datetime) -> Mode | None:
-    """The one whose end is last; one whose end nobody knows lasts longer than any other."""
-    return max(modes, key=lambda mode: (mode.told_until(now) is None, mode.told_until(now) or now), default=None)
+def lasting_longest(on: Sequence[Mode], now: datetime) -> Mapping[Component, Mode]:
+    """For each component that does not work, the maintenance that keeps it longest, of all that is on.
+
+    What is on for the whole portal counts for every component. One whose end nobody knows lasts longer than any other.
+    """
+    ordered = sorted(on, key=lambda mode: (mode.told_until(now) is None, mode.told_until(now) or now))
+    found: dict[Component, Mode] = {}
+    for mode in ordered:
+        found |= dict.fromkeys(Component if mode.component is Component.PORTAL else (mode.component,), mode)
+    return found
 
 
 def _name(window: Window) -> str:

@@ -19,6 +19,7 @@ from tillbridge.portal.maintenance.model import (
     WindowEffect,
 )
 from tillbridge.portal.maintenance.tables import maintenance_feed, maintenance_mode, maintenance_window
+from tillbridge.portal.storage.line import Row
 
 LOCAL: Final = "%Y%m%dT%H%M%S"
 """A local time as RFC 5545 writes it."""
@@ -86,7 +87,7 @@ async def open_modes(connection: AsyncConnection, tenant_id: Scope) -> list[Mode
     query = select(maintenance_mode).where(
         maintenance_mode.c.ended_at.is_(None), _concerns(maintenance_mode.c.tenant_id, tenant_id)
     )
-    return [_mode(row) for row in (await connection.execute(query.order_by(maintenance_mode.c.since))).mappings()]
+    return [read_mode(row) for row in (await connection.execute(query.order_by(maintenance_mode.c.since))).mappings()]
 
 
 async def open_mode(connection: AsyncConnection, tenant_id: Scope, component: Component) -> Mode | None:
@@ -97,7 +98,7 @@ async def open_mode(connection: AsyncConnection, tenant_id: Scope, component: Co
         maintenance_mode.c.component == component.value,
     )
     row = (await connection.execute(query.with_for_update())).mappings().first()
-    return None if row is None else _mode(row)
+    return None if row is None else read_mode(row)
 
 
 async def begin_mode(connection: AsyncConnection, mode: Mode, *, occurrence_at: datetime | None, by_hand: bool) -> bool:
@@ -157,7 +158,7 @@ async def over(connection: AsyncConnection, now: datetime) -> list[Mode]:
     query = select(maintenance_mode).where(
         maintenance_mode.c.ended_at.is_(None), maintenance_mode.c.by_hand.is_(False), maintenance_mode.c.until <= now
     )
-    return [_mode(row) for row in (await connection.execute(query)).mappings()]
+    return [read_mode(row) for row in (await connection.execute(query)).mappings()]
 
 
 async def feed_of(connection: AsyncConnection, tenant_id: str) -> str | None:
@@ -234,7 +235,8 @@ def _locals(texts: Sequence[str]) -> frozenset[datetime]:
     return frozenset(_local(text) for text in texts)
 
 
-def _mode(row: RowMapping) -> Mode:
+def read_mode(row: Row) -> Mode:
+    """A row as what is on."""
     return Mode(
         id=row["id"],
         component=Component(row["component"]),

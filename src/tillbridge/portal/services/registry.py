@@ -72,6 +72,10 @@ class Registry:
         one, registered = await _location(connection, location_id), self._services[service]
         return decide(registered, await self._facts(connection, one, {registered.component}, now))
 
+    def judge(self, service: Service, facts: Facts) -> ServiceStanding:
+        """How a service stands, from what somebody has read already."""
+        return decide(self._services[service], facts)
+
     async def require(self, connection: AsyncConnection, location_id: str, service: Service, now: datetime) -> None:
         """Nothing if the service is on there; else `BridgeError`: the first miss, with the service as its place."""
         (await self.standing_of(connection, location_id, service, now)).refuse(now)

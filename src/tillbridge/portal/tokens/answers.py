@@ -50,7 +50,7 @@ _BAD_REQUEST: Final = "invalid_request"
 
 def proven_route(proving: Proving) -> type[APIRoute]:
     """The kind of route behind which access tokens are checked."""
-    return _route(proving, _service_error)
+    return _route(proving, service_error)
 
 
 def token_route(proving: Proving) -> type[APIRoute]:
@@ -83,7 +83,8 @@ def _route(proving: Proving, refuse: Callable[[Request, BridgeError], Response])
     return NonceRoute
 
 
-def _service_error(request: Request, error: BridgeError) -> Response:
+def service_error(request: Request, error: BridgeError) -> Response:
+    """The answer for an error of the catalogue, with the word for programs that have proofs."""
     response = problem_response(request, error)
     word = _AT_SERVICES.get(error.code)
     if word is not None:

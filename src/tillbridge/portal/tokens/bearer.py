@@ -38,7 +38,7 @@ class Callers:
     """Makes the dependencies. `service` None: the route is about the link itself, and every service's token counts."""
 
     def __init__(self, tokens: Tokens) -> None:
-        self._tokens = tokens
+        self.tokens = tokens
 
     def bearer(self, service: Service | None, scope: Scope) -> Asking:
         """For a route that needs this scope and takes access tokens."""
@@ -52,7 +52,7 @@ class Callers:
         """For a hot route that needs this scope and takes signed requests."""
 
         async def caller(request: Request) -> Caller:
-            return await signed_caller(self._tokens, request, service, scope)
+            return await signed_caller(self.tokens, request, service, scope)
 
         return caller
 
@@ -61,7 +61,7 @@ class Callers:
 
         async def caller(request: Request) -> Caller:
             if SIGNATURE_INPUT in request.headers:
-                return await signed_caller(self._tokens, request, service, scope)
+                return await signed_caller(self.tokens, request, service, scope)
             return (await self.proven(request, service, scope)).caller
 
         return caller
@@ -72,7 +72,7 @@ class Callers:
         `BridgeError`: TOKEN_EXPIRED, LINK_SCOPE, PROOF_REFUSED, NONCE_NEEDED; for money LINK_REVOKED, LINK_SUSPENDED,
         CLONE_SUSPECTED, CONVERSION_REQUIRED besides. Nothing was carried out.
         """
-        tokens = self._tokens
+        tokens = self.tokens
         text = _token(request)
         token = self.check(text, service)
         proof = tokens.proving.check(request, text)
@@ -91,8 +91,8 @@ class Callers:
 
     def check(self, text: str, service: Service | None) -> AccessToken:
         """What an access token says. See `Checker.check`."""
-        now = self._tokens.house.runtime.clock.now()
-        return self._tokens.checker.check(text, service or _named_service(text), now)
+        now = self.tokens.house.runtime.clock.now()
+        return self.tokens.checker.check(text, service or _named_service(text), now)
 
 
 def _token(request: Request) -> str:

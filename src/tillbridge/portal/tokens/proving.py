@@ -15,6 +15,7 @@ from tillbridge.link.nonces import Nonces
 from tillbridge.link.proofs import Call, Proof
 from tillbridge.portal.house import House
 from tillbridge.portal.tokens import store
+from tillbridge.web.asgi import Scope
 
 HEADER: Final = "dpop"
 NONCE_HEADER: Final = "DPoP-Nonce"
@@ -68,5 +69,10 @@ class Proving:
 
 def raw_path(request: Request) -> str:
     """The path as it stands in the request line."""
-    raw = request.scope.get("raw_path") or request.scope["path"].encode()
+    return raw_path_of(request.scope)
+
+
+def raw_path_of(scope: Scope) -> str:
+    """The same, of what the server gives."""
+    raw = scope.get("raw_path") or scope["path"].encode()
     return bytes(raw).partition(b"?")[0].decode("latin-1")

@@ -22,6 +22,7 @@ from tillbridge.portal.links.contact import Contacts, Heard, Use
 from tillbridge.portal.links.model import Link, LinkState
 from tillbridge.portal.links.service import Links
 from tillbridge.portal.services.model import ServiceStanding
+from tillbridge.portal.storage.line import Line
 from tillbridge.portal.storage.together import Together
 from tillbridge.portal.tokens import store
 from tillbridge.portal.tokens.model import SCOPES, Caller, Condition, TokenRequest
@@ -156,11 +157,14 @@ class Tokens:
         self, connection: AsyncConnection, key_ids: Collection[str]
     ) -> Mapping[str, tuple[store.Session, SessionKey]]:
         """The session keys among these that live, with the condition of the link of each."""
-        found = {}
-        for kept in await store.sessions(connection, key_ids, self.house.runtime.clock.now()):
-            secret = self.house.vault.unseal(base64.b64decode(kept.sealed_secret), _context(kept.id))
-            found[kept.id] = kept, SessionKey(kept.id, secret)
-        return found
+        line = Line(connection)
+        asked = store.ask_sessions(line, key_ids, self.house.runtime.clock.now())
+        await line.run()
+        return {kept.id: (kept, self.session_key(kept)) for kept in store.sessions_in(asked)}
+
+    def session_key(self, kept: store.Session) -> SessionKey:
+        """The key itself, which the database has sealed."""
+        return SessionKey(kept.id, self.house.vault.unseal(base64.b64decode(kept.sealed_secret), _context(kept.id)))
 
     # ------------------------------------------------------------ in common
 

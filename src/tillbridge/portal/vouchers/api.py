@@ -23,13 +23,11 @@ from tillbridge.link.voucher_messages import (
     VoucherFacts,
 )
 from tillbridge.portal.house import House
-from tillbridge.portal.services.registry import Registry
 from tillbridge.portal.tokens.answers import proven_route
 from tillbridge.portal.tokens.bearer import Callers
 from tillbridge.portal.tokens.model import Caller
 from tillbridge.portal.tokens.proving import Proving
 from tillbridge.portal.vouchers import answers
-from tillbridge.portal.vouchers.desk import VoucherDesk
 from tillbridge.portal.vouchers.gate import SERVICE, Asker, Asking, Gate, Proofs, with_legacy
 from tillbridge.portal.vouchers.requests import read_body
 
@@ -37,10 +35,10 @@ _PREFIX: Final = "/v1"
 """The interface's routes are mounted there; the paths of the messages are whole."""
 
 
-def routes(house: House, desk: VoucherDesk, callers: Callers, registry: Registry) -> APIRouter:
+def routes(house: House, gate: Gate, callers: Callers) -> APIRouter:
     """All of them, for connectors."""
     router = APIRouter(route_class=proven_route(Proving(house)), tags=["vouchers"])
-    add_routes(router, Gate(house, registry, desk), LinkProofs(callers))
+    add_routes(router, gate, LinkProofs(callers))
     return router
 
 

@@ -12,12 +12,15 @@ from tillbridge.portal.services.registry import Registry
 from tillbridge.portal.tokens.bearer import Callers
 from tillbridge.portal.vouchers import api
 from tillbridge.portal.vouchers.access import LOOKING
+from tillbridge.portal.vouchers.admitting import Admissions
 from tillbridge.portal.vouchers.batches_service import Batches
 from tillbridge.portal.vouchers.desk import VoucherDesk
+from tillbridge.portal.vouchers.gate import SERVICE, Gate
 from tillbridge.portal.vouchers.office_service import Blocking, Office
 from tillbridge.portal.vouchers.pages_batches import BatchPages
 from tillbridge.portal.vouchers.pages_one import VoucherPages
 from tillbridge.portal.vouchers.pages_systems import PATH, SystemPages
+from tillbridge.portal.vouchers.signed_route import SignedVouchers
 from tillbridge.portal.vouchers.systems_service import Systems
 
 MENU: Final = MenuEntry(PATH, "vouchers.menu", LOOKING)
@@ -30,12 +33,14 @@ def feature(
 
     The routes are not closed as a whole in maintenance: an answer that was given before is given even then.
     """
+    gate, admissions = Gate(house, registry, desk), Admissions(callers.tokens, registry, SERVICE)
     return Feature(
         "vouchers",
         pages=office(house, blocked),
-        api=api.routes(house, desk, callers, registry),
+        api=api.routes(house, gate, callers),
         jobs=(desk.run,),
         menu=(MENU,),
+        ahead=lambda app: SignedVouchers(app, gate, admissions, callers.tokens),
     )
 
 

@@ -4,7 +4,7 @@ What is in the way is looked at in one order: who asks, an earlier answer to the
 maintenance, and only then what was asked.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, Protocol, TypeVar
@@ -27,7 +27,7 @@ from tillbridge.portal.storage.together import Together
 from tillbridge.portal.vouchers import answers
 from tillbridge.portal.vouchers.desk import VoucherDesk
 from tillbridge.portal.vouchers.model import Answered, Counter
-from tillbridge.portal.vouchers.requests import read_body, read_key, read_nothing
+from tillbridge.portal.vouchers.requests import KEY_HEADER, one_key, read_body, read_key, read_nothing
 from tillbridge.web.language import choose
 from tillbridge.web.problem import MEDIA_TYPE
 
@@ -93,26 +93,35 @@ class Gate:
     ) -> Response:
         """A load or a redemption."""
         found = await self._found(self._standings, asker)
-        at = _counter(request, asker, found.tenant_id)
-        try:
-            self._refuse(found)
-        except BridgeError as refusal:
-            return await self._again(request, asker, kind, at, refusal)
-        key, asked = read_key(request), _by(asker, read_body(kind, await request.body()))
-        return _response(await do(at, key, asked))
+        said = Said(await request.body(), request.headers.getlist(KEY_HEADER), asker.station)
+        return _response(await self.decide(said, _counter(request, asker, found.tenant_id), found, kind, do))
 
-    async def _again(
-        self, request: Request, asker: Asker, kind: type[T], at: Counter, refusal: BridgeError
-    ) -> Response:
+    async def decide(
+        self,
+        said: "Said",
+        at: Counter,
+        standing: "AtLocation",
+        kind: type[T],
+        do: Callable[[Counter, str, T], Awaitable[Answered]],
+    ) -> Answered:
+        """The answer to a load or a redemption, however it was asked for."""
+        try:
+            self._refuse(standing)
+        except BridgeError as refusal:
+            return await self._again(said, kind, at, refusal)
+        key, asked = one_key(said.keys, KEY_HEADER), said.read(kind)
+        return await do(at, key, asked)
+
+    async def _again(self, said: "Said", kind: type[T], at: Counter, refusal: BridgeError) -> Answered:
         """Who asks again hears what was decided then, whatever has been switched off since."""
         try:
-            key, asked = read_key(request), _by(asker, read_body(kind, await request.body()))
+            key, asked = one_key(said.keys, KEY_HEADER), said.read(kind)
         except BridgeError:
             raise refusal from None
         replayed = await self.desk.replayed(at, key, asked)
         if replayed is None:
             raise refusal
-        return _response(replayed)
+        return replayed
 
     async def undo(
         self, request: Request, asker: Asker, key: str, do: Callable[[Counter, str], Awaitable[Operation]]
@@ -130,7 +139,7 @@ class Gate:
             raise BridgeError(Code.RECORD_UNKNOWN)
         return found
 
-    def _refuse(self, found: "_Standing") -> None:
+    def _refuse(self, found: "AtLocation") -> None:
         now = self._house.runtime.clock.now()
         if found.standing.mode is not None:
             raise Maintained(found.standing.mode, now)
@@ -141,10 +150,10 @@ class Gate:
 
     async def _read_standings(
         self, connection: AsyncConnection, location_ids: Collection[str]
-    ) -> Mapping[str, "_Standing"]:
+    ) -> Mapping[str, "AtLocation"]:
         now = self._house.runtime.clock.now()
         return {
-            one: _Standing(tenant_id, await self._registry.standing_of(connection, one, SERVICE, now))
+            one: AtLocation(tenant_id, await self._registry.standing_of(connection, one, SERVICE, now))
             for one, tenant_id in (await locations.tenants_of(connection, location_ids)).items()
         }
 
@@ -159,7 +168,21 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
-class _Standing:
+class Said:
+    """What a request says: its body, each of its `Idempotency-Key` headers, and the station where none is named."""
+
+    body: bytes
+    keys: Sequence[str]
+    station: str = ""
+
+    def read(self, kind: type[T]) -> T:
+        """What is asked for. `BridgeError` as `read_body` names them."""
+        asked = read_body(kind, self.body)
+        return asked if asked.station or not self.station else asked.model_copy(update={"station": self.station})
+
+
+@dataclass(frozen=True, slots=True)
+class AtLocation:
     """How the service stands at a location of this merchant."""
 
     tenant_id: str
@@ -186,11 +209,11 @@ def with_legacy(error: BridgeError) -> BridgeError:
     return BridgeError(error.code, error.detail, place=error.place, retry_after=error.retry_after, members=members)
 
 
-def _by(asker: Asker, asked: T) -> T:
-    return asked if asked.station or not asker.station else asked.model_copy(update={"station": asker.station})
-
-
 def _response(answered: Answered) -> Response:
     headers = {REPLAYED: "true"} if answered.replayed else {}
-    kind = answers.JSON if answered.status < HTTPStatus.BAD_REQUEST else MEDIA_TYPE.decode()
-    return Response(answered.body, answered.status, headers, media_type=kind)
+    return Response(answered.body, answered.status, headers, media_type=media_type_of(answered))
+
+
+def media_type_of(answered: Answered) -> str:
+    """How the body of an answer is called."""
+    return answers.JSON if answered.status < HTTPStatus.BAD_REQUEST else MEDIA_TYPE.decode()

@@ -1,6 +1,7 @@
 """Reads requests about vouchers: small, strict, and with errors that name the place and nothing that stood there."""
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final, TypeVar
 
 from fastapi.exceptions import HTTPException
@@ -32,20 +33,26 @@ T = TypeVar("T", bound=BaseModel)
 
 def read_key(request: Request, named: str | None = None) -> str:
     """The key of an action, from its header or from the path. `BridgeError`: KEY_REQUIRED, FIELD_INVALID."""
-    given = request.headers.getlist(KEY_HEADER) if named is None else [named]
+    if named is not None:
+        return one_key([named], "key")
+    return one_key(request.headers.getlist(KEY_HEADER), KEY_HEADER)
+
+
+def one_key(given: Sequence[str], place: str) -> str:
+    """The one key among what was given. `BridgeError`: KEY_REQUIRED, FIELD_INVALID."""
     if not given:
-        raise BridgeError(Code.KEY_REQUIRED, place=KEY_HEADER)
+        raise BridgeError(Code.KEY_REQUIRED, place=place)
     # `fullmatch`: a `$` would let a line end through.
     if len(given) != 1 or _KEY.fullmatch(given[0]) is None:
         said = "a key has 16 to 64 letters, digits, dots, hyphens or underscores"
-        raise BridgeError(Code.FIELD_INVALID, said, place=KEY_HEADER if named is None else "key")
+        raise BridgeError(Code.FIELD_INVALID, said, place=place)
     return given[0]
 
 
-def read_body(kind: type[T], body: bytes) -> T:
+def read_body(kind: type[T], body: bytes, largest: int = LARGEST) -> T:
     """A request. `BridgeError`: BODY_TOO_LARGE, BODY_INVALID, FIELD_INVALID, VOUCHER_AMOUNT, VOUCHER_UNREADABLE."""
-    if len(body) > LARGEST:
-        raise BridgeError(Code.BODY_TOO_LARGE, f"a request is limited to {LARGEST} bytes")
+    if len(body) > largest:
+        raise BridgeError(Code.BODY_TOO_LARGE, f"a request is limited to {largest} bytes")
     try:
         read: Any = read_json(body)
     except HTTPException as error:
