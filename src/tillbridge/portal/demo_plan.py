@@ -79,6 +79,10 @@ CAFE_SHOP: Final = PlannedShop("cafe", _draft("Café Winter", "Schlossgasse 9", 
 
 PEOPLE: Final = (
     PlannedPerson(BAKERY, OWNER, "Greta Sommer", Stock.OWNER, "Owner, Bäckerei Sommer", generator=True),
+    # Corrections of vouchers need a second person who may make them.
+    PlannedPerson(
+        BAKERY, "partner@bakery.example", "Karl Sommer", Stock.OWNER, "Second owner, Bäckerei Sommer", generator=True
+    ),
     PlannedPerson(
         BAKERY,
         "manager@bakery.example",
