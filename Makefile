@@ -5,10 +5,11 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 # Whoever has forbidden Python to keep its bytecode would wait for each of hundreds of processes to read all again.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help demo install system lint test soak bench docs lock clean
+.PHONY: help demo install system lint test soak bench package docs lock clean
 
 PYTHON ?= python3
 VENV ?= .venv
+VENV_PACKAGE := .venv-package
 PEER := .venv-peer
 BIN := $(VENV)/bin
 PIP_INSTALL_OPTIONS := -m pip install --quiet --disable-pip-version-check --no-input
@@ -18,7 +19,9 @@ PEER_INSTALL := $(PEER)/bin/python $(PIP_INSTALL_OPTIONS) --require-hashes
 
 # What the tests need from Debian: strace watches the order of flush and send, the browser looks at the console's pages,
 # node runs the Postman collections, openssl makes the certificate of a webhook's receiver, PostgreSQL serves the portal's tests.
-SYSTEM_PACKAGES := chromium chromium-driver curl git nodejs=node npm=npm openssl postgresql=initdb strace
+# dpkg, binutils and debootstrap are for the packages: the last one makes the bare Debian in which they are tried.
+SYSTEM_PACKAGES := binutils=objcopy chromium chromium-driver curl dash debootstrap dpkg=dpkg-deb git nodejs=node npm=npm \
+	openssl postgresql=initdb strace
 # Four workers, because many tests wait for a wire; each takes a whole file (tests/conftest.py), the long ones first.
 PYTEST := $(BIN)/python -m pytest --numprocesses 4 --no-loadscope-reorder
 
@@ -49,6 +52,9 @@ soak: system lint $(VENV)/.read ## runs all tests and every point of the long wa
 bench: $(VENV)/.dev $(PEER)/.made ## prints the figures that the README quotes
 	@$(BIN)/python -m benchmarks --peer $(PEER)/bin/python $(BENCH_ARGS)
 
+package: $(VENV_PACKAGE)/.made ## builds a version that needs no Python, into build/version (PACKAGE_ARGS for more)
+	@$(VENV_PACKAGE)/bin/tillbridge release build --into build/version $(PACKAGE_ARGS)
+
 docs: $(VENV)/.dev ## writes the pages of docs/reference that are drawn from tables of the code
 	$(BIN)/python -m scripts.reference
 
@@ -56,7 +62,7 @@ lock: $(VENV)/.dev ## resolves the locks again (LOCK_ARGS=--upgrade for newer re
 	scripts/lock $(BIN)/uv $(LOCK_ARGS)
 
 clean: ## removes environments, caches and builds
-	rm -rf $(VENV) $(PEER) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis .coverage* build dist
+	rm -rf $(VENV) $(VENV_PACKAGE) $(PEER) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis .coverage* build dist
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps are newer than the locks that they were made from, so that a command which has nothing to do starts at once.

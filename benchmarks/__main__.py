@@ -33,6 +33,8 @@ NAMES: Final = (
     "voucher_settlement",
     "portal_pages",
     "portal_links",
+    "upstream_outbox",
+    "supervisor_restart",
 )
 """One module each, with a function `measure`."""
 

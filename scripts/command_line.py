@@ -25,6 +25,7 @@ _MEANING: Final = {
     Exit.NOT_STARTED: "`pay`: not started, nothing reached the terminal",
     Exit.REFUSED: "`pay`: refused before it began, as the terminal is busy or locked, or no connector was found",
     Exit.IN_DOUBT: "`pay`: in doubt, or nobody waited for the end. **Look at the terminal before you repeat it**",
+    Exit.STOPPED_BY_WISH: "`supervise`: a till has stopped it; it stays down until a person or the next boot",
 }
 
 
@@ -128,7 +129,7 @@ def _value(info: OptionInfo, kind: object) -> str:
     choices = [str(one.value) for one in _enum(kind)]
     if choices:
         return "|".join(choices)
-    return info.metavar or ("" if kind is bool else "N")
+    return info.metavar or ("" if kind in (bool, bool | None) else "N")
 
 
 def _enum(kind: object) -> list[Enum]:

@@ -47,7 +47,8 @@ whether every port is free and every terminal gives a sign of life. The file is 
 
 It is a plain part of YAML: a value is a text unless it is plainly a number, `true`, `false` or nothing, so that
 `register: 01` stays as it is written. Anchors, aliases, tags and settings that do not exist are refused. Where a
-password or its hash is wanted, `{env: NAME}` takes it from an environment variable and `{file: PATH}` from a file; a
+password or its hash is wanted, `{env: NAME}` takes it from an environment variable, `{file: PATH}` from a file, and
+`{sealed: NAME}` from what `tillbridge connector setup` has [stored sealed](setup.md#stored-passwords) beside it; a
 password in clear is refused.
 
 """
@@ -129,9 +130,7 @@ def _rows(schema: Schema, parts: dict[str, Schema]) -> str:
     rows = []
     for name, field in schema["properties"].items():
         default = "required" if name in required else _default(field.get("default"))
-        inner = _inner(field, known)
-        if inner is not None:
-            part, shape = inner
+        for part, shape in _inner(field, known):
             parts.setdefault(part, {**shape, "$defs": known})
             default = default if name in required else ""
         meaning = one_line(field.get("description", "")).removesuffix(".")
@@ -153,13 +152,13 @@ def _default(value: object) -> str:
             return f"`{value}`"
 
 
-def _inner(field: Schema, known: Schema) -> tuple[str, Schema] | None:
-    """The part of the file that this setting is, or that it is a list of: its name and its shape."""
-    for one in (field, field.get("items", {}), *_alternatives(field)):
+def _inner(field: Schema, known: Schema) -> Iterator[tuple[str, Schema]]:
+    """The parts of the file that this setting may be, or that it is a list of: each with its name and its shape."""
+    items = field.get("items", {})
+    for one in (field, items, *items.get("oneOf", ()), *_alternatives(field)):
         name = str(one.get("$ref", "")).rpartition("/")[2]
         if "properties" in known.get(name, {}):
-            return name, known[name]
-    return None
+            yield name, known[name]
 
 
 def _alternatives(field: Schema) -> list[Schema]:
@@ -188,7 +187,7 @@ def _words(field: Schema, known: Schema) -> str:
         case "number":
             return f"number{_range(field)}"
         case "array":
-            return f"list: {_words(field['items'], known)}"
+            return "list: " + " or ".join(_words(one, known) for one in field["items"].get("oneOf", [field["items"]]))
         case "object":
             return "settings"
         case _:

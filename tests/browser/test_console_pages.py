@@ -29,6 +29,7 @@ PAGES: Final = {
     "list_none": "/payments?q=nothing-like-this&state=declined",
     "list_wrong": "/payments?day=2026-13-40",
     "reconciliation": "/reconciliation",
+    "day_report": "/reconciliation/day",
     "doors": "/doors",
     "terminals": "/terminals",
     "tester_open": "/tester?wire=concert-v3",

@@ -27,6 +27,7 @@ from tillbridge.portal.pairing import feature as pairing_feature
 from tillbridge.portal.pairing.feature import Pairing
 from tillbridge.portal.pairing.phases import Phases
 from tillbridge.portal.pairing.tables import pairing_session
+from tillbridge.portal.recovery import feature as recovery_feature
 from tillbridge.portal.services.registry import Registry
 from tillbridge.portal.settings import ListenSettings, PortalSettings
 from tillbridge.portal.storage.migrating import migrate
@@ -124,11 +125,16 @@ class Portal:
 
 @asynccontextmanager
 async def real_portal(
-    folder: Path, certificate: tuple[Path, Path] | None = None, *, reached_at: int | None = None
+    folder: Path,
+    certificate: tuple[Path, Path] | None = None,
+    *,
+    reached_at: int | None = None,
+    again: Portal | None = None,
 ) -> AsyncIterator[Portal]:
     """A portal that listens for as long as the block lasts; with a certificate it speaks TLS.
 
-    `reached_at` is a port of something in front of it, which then stands in its address.
+    `reached_at` is a port of something in front of it, which then stands in its address. `again` is what the same
+    portal was before: its merchant and its shop are there already.
     """
     port, scheme = free_port(), "http" if certificate is None else "https"
     pem, key = certificate or (None, None)
@@ -141,8 +147,7 @@ async def real_portal(
     migrate(settings)
     async with open_house(settings, Runtime()) as house, asyncio.TaskGroup() as group:
         links, pairing, features = _assembled(house)
-        tenant_id = await merchant(house)
-        location_id = await shop(house, tenant_id, NUMBER.serial)
+        tenant_id, location_id = await _shop(house, again)
         app = portal_app(house, Standing(None), features)
         portal = Portal(
             house,
@@ -160,6 +165,13 @@ async def real_portal(
         await portal.go()
 
 
+async def _shop(house: House, again: Portal | None) -> tuple[str, str]:
+    if again is not None:
+        return again.tenant_id, again.location_id
+    tenant_id = await merchant(house)
+    return tenant_id, await shop(house, tenant_id, NUMBER.serial)
+
+
 def _assembled(house: House) -> tuple[Links, Pairing, Sequence[Feature]]:
     """The features that a connector has to do with."""
     links = Links(house, pins=Phases(house))
@@ -168,11 +180,13 @@ def _assembled(house: House) -> tuple[Links, Pairing, Sequence[Feature]]:
     planned = Maintenance(house)
     registry = Registry(links, planned)
     pairing = Pairing(house, links, services=FirstTokens(tokens, registry))
+    desk = VoucherDesk(house)
     features: Sequence[Feature] = [
         links_feature.feature(links),
         tokens_feature.feature(tokens, callers, registry),
         commands_feature.feature(house, links, callers, planned),
         pairing_feature.feature(pairing),
-        vouchers_feature.feature(house, VoucherDesk(house), callers, registry),
+        vouchers_feature.feature(house, desk, callers, registry),
+        recovery_feature.feature(house, desk, callers),
     ]
     return links, pairing, features

@@ -44,6 +44,7 @@ MAY: Final[dict[str, set[Scope]]] = {
     "print_receipt": {PAY, REFUND},
     "list_payments": {READ},
     "get_totals": {READ},
+    "get_day_report": {READ},
     "stream_payments": {READ},
     "move_terminal": {SETTLE, ADMIN},
     "list_undelivered": {READ, SETTLE},
@@ -56,11 +57,19 @@ MAY: Final[dict[str, set[Scope]]] = {
     "rotate_secret": {ADMIN},
     "test_webhook": {ADMIN},
     "replay_delivery": {ADMIN},
+    "list_receivers": {READ, ADMIN},
+    "list_reports": {READ, ADMIN},
+    "list_payment_reports": {READ, ADMIN},
+    "replay_report": {ADMIN},
+    "get_trace": {ADMIN},
+    "start_trace": {ADMIN},
+    "stop_trace": {ADMIN},
     "get_portal": {READ},
     "check_portal": {ADMIN},
     "pair_portal": {ADMIN},
     "unpair_portal": {ADMIN},
     "list_vouchers": {READ},
+    "list_voucher_claims": {READ},
     "look_up_voucher": {PAY},
     "redeem_voucher": {PAY},
     "load_voucher": {PAY},
@@ -77,13 +86,14 @@ MAY: Final[dict[str, set[Scope]]] = {
 
 FOR_ALL: Final = {
     *("get_payment", "find_payment", "list_events", "get_receipt", "list_terminals", "get_terminal"),
+    *("get_health", "get_readiness"),
     *("get_voucher_action", "get_voucher_service", "get_voucher_slip"),
 }
 
 ANY_NAME: Final = {"close_receipt", "cancel_receipt"}
 """They take the till's own number of a receipt, which any text may be."""
 
-PUBLIC: Final = {"/sign-in", "/language/{code}", "/healthz", "/metrics"}
+PUBLIC: Final = {"/v1/notifications/hipay", "/sign-in", "/language/{code}", "/healthz", "/readyz", "/metrics"}
 """Pages for whoever comes. /metrics is, as long as only this computer can reach it."""
 
 STARTS: Final = {
@@ -206,6 +216,7 @@ BODIES: Final = {
     "keep_payment": {"by": "Ada", "reason": "slip 17"},
     "reverse_payment": {"by": "Ada", "reason": "slip 17"},
     "resolve_voucher": {"decision": "noted", "by": "Ada", "reason": "slip 17"},
+    "start_trace": {"by": "Ada"},
     "move_terminal": {"address": "192.0.2.1:3000", "by": "Ada", "reason": "slip 17"},
 }
 """Right bodies, so that nothing but the id is wrong."""

@@ -114,7 +114,7 @@ async def scene(folder: Path) -> AsyncIterator[Scene]:
     async with real_portal(folder / "portal", reached_at=port) as portal:
         road = Road(port, portal.port, [])
         server = await asyncio.start_server(road.serve, "127.0.0.1", port)
-        await _open_for_vouchers(portal)
+        await open_for_vouchers(portal)
         settings = PortalSettings(address=portal.address, location_number=str(LOCATION))
         made = Scene(portal, road, settings, folder / "till")
         async with paired_counter(made.folder, settings) as here:
@@ -128,7 +128,7 @@ async def scene(folder: Path) -> AsyncIterator[Scene]:
         server.close()
 
 
-async def _open_for_vouchers(portal: Portal) -> None:
+async def open_for_vouchers(portal: Portal) -> None:
     house, now, system_id = portal.house, portal.house.runtime.clock.now(), portal.house.runtime.ids.new()
     limits = {"load_min": 100, "load_max": 300_000, "balance_max": 300_000, "codes_a_month": 6000}
     system = {"id": system_id, "tenant_id": portal.tenant_id, "name": "Gutscheine", "currency": "EUR"}

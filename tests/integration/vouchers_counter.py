@@ -1,7 +1,7 @@
 """A connector's counter that is paired with a portal on a real port: its native interface and its console."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from tillbridge.connector.features import Features, open_features
 from tillbridge.connector.host import Host
 from tillbridge.connector.portal.settings import PortalSettings
 from tillbridge.connector.receipts.settings import ReceiptSettings
+from tillbridge.connector.vouchers.providers.profile import Provider
 from tillbridge.connector.wiretest.session import open_tester
 from tillbridge.engine.engine import TerminalSetup
 from tillbridge.engine.opening import open_engine
@@ -44,8 +45,10 @@ async def counter(folder: Path, address: str | None) -> AsyncIterator[Counter]:
 
 
 @asynccontextmanager
-async def paired_counter(folder: Path, settings: PortalSettings | None) -> AsyncIterator[Counter]:
-    """A counter with whatever link the folder has."""
+async def paired_counter(
+    folder: Path, settings: PortalSettings | None, providers: Sequence[Provider] = ()
+) -> AsyncIterator[Counter]:
+    """A counter with whatever link the folder has, and with these other makers' providers."""
     folder.mkdir(exist_ok=True)  # noqa: ASYNC240  # the test has nothing else to do
     runtime = Runtime()
     setups = [TerminalSetup("front", "virtual", direct("front", runtime))]
@@ -53,7 +56,14 @@ async def paired_counter(folder: Path, settings: PortalSettings | None) -> Async
         open_engine(folder, setups, SETTINGS, runtime) as engine,
         open_tester(folder, (), engine, runtime) as tester,
         open_features(
-            WebhookSettings(), ReceiptSettings(), engine, folder, runtime, __version__, portal=settings
+            WebhookSettings(),
+            ReceiptSettings(),
+            engine,
+            folder,
+            runtime,
+            __version__,
+            portal=settings,
+            providers=providers,
         ) as features,
         asyncio.TaskGroup() as group,
     ):

@@ -63,7 +63,7 @@ VALUE: Final = r"\w+"
 TOO_WIDE: Final = frozenset({r"audit\.\w+", r"commands\.\w+\.\w+"})
 """Beginnings that would let anything through: what they lead to is named below instead."""
 
-NO_KEYS: Final = frozenset({"error.html", "customers.csv", "customers.xlsx"})
+NO_KEYS: Final = frozenset({"error.html", "customers.csv", "customers.xlsx", "shop.id", "shop.letter"})
 
 SETS: Final[dict[str, Iterable[StrEnum]]] = {
     "accounts.area": Area,
@@ -111,12 +111,14 @@ SETS: Final[dict[str, Iterable[StrEnum]]] = {
 DONE: Final = {
     "settlement": "accounts",
     "corrections": "again booked expired failed late refused requested withdrawn",
-    "exceptions": "not_paid paid released settled",
+    "exceptions": "dismiss not_paid paid released reverse settled",
     "licences": "allotted withdrawn",
     "locations": "accepted changed closed created declined offered withdrawn",
     "partners": "added hook_removed removed replayed revoked tested",
+    "recovery": "ended settled",
     "risk": "limits number_added number_removed",
     "services": "off on",
+    "shop": "changed closed drawn founded opened refunded resent revoked",
     "validity": "changed off taken_back taking_back",
     "vouchers": "activated blocked changed created cross_off cross_on joined left made none_activated"
     " none_withdrawn pin_unblocked unblocked withdrawn",
@@ -159,6 +161,7 @@ MADE_UP: Final = {
     *(f"{feature}.done.{what}" for feature, told in DONE.items() for what in told.split()),
     *(f"settlement.{key}" for key in SETTLED),
     *(f"accounts.mail.{letter}.{part}" for letter in LETTERS.split() for part in ("subject", "text")),
+    *(f"shop.letter.{part}" for part in ("subject", "text")),
 }
 """Keys that are put together from closed sets."""
 

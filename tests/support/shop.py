@@ -4,17 +4,20 @@ The terminal outlives a kill of the connector, as a real one does, and its ledge
 """
 
 import asyncio
+import fcntl
 import json
 import os
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import cycle
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import aiohttp
 import yaml
@@ -39,16 +42,28 @@ PORTS_OF_A_WORKER: Final = 1_000
 _ports: Final = cycle(range(PORTS_OF_A_WORKER))
 
 
+_marks: Final = Path(tempfile.gettempdir()) / f"tillbridge-test-ports-{os.getuid()}"
+
+
 def free_port() -> int:
-    """A port of the loopback that nobody listens on, and that no other worker of the tests will be given."""
+    """A port of the loopback that nobody listens on, and that no other worker or run of the tests will be given."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw9").removeprefix("gw"))
     first = FIRST_PORT + worker % 10 * PORTS_OF_A_WORKER
     for _ in range(PORTS_OF_A_WORKER):
         port = first + next(_ports)
         with socket.socket() as probe, suppress(OSError):
+            # Kept until this process ends. A port is also free while the connector that it is for was killed and is
+            # not back yet: another run on this computer, with its own worker of the same name, must not take it then.
+            fcntl.lockf(_marks_file(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
             probe.bind(("127.0.0.1", port))
             return port
     raise AssertionError("every port of this worker is in use")
+
+
+@cache
+def _marks_file() -> BinaryIO:
+    """A byte of it stands for each port. It stays open: to close any handle of it would end all locks."""
+    return _marks.open("ab")
 
 
 class ConnectorDied(AssertionError):

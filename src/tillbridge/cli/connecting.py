@@ -2,7 +2,6 @@
 
 import sys
 from pathlib import Path
-from typing import Final
 from urllib.parse import quote
 
 from tillbridge.cli.finding import running_connector
@@ -12,19 +11,17 @@ from tillbridge.cli.standard_input import end_of_input
 from tillbridge.connector.app import Addresses, run_connector
 from tillbridge.connector.settings import ConnectorSettings
 from tillbridge.connector.settings_file import load_settings
+from tillbridge.connector.supervisor.words import READY
 from tillbridge.runtime.effects import Runtime
 from tillbridge.runtime.settings.secret_values import hash_password
-
-READY: Final = "ready: "
-"""What the line begins with that says that payments are taken; programs that start a connector wait for it."""
 
 
 def run_file(path: Path, *, until_stdin_ends: bool) -> None:
     """Runs the connector of this settings file."""
-    run(_run(_in_force(load_settings(path)), until_stdin_ends))
+    run(_run(in_force(load_settings(path)), until_stdin_ends))
 
 
-def _in_force(settings: ConnectorSettings) -> ConnectorSettings:
+def in_force(settings: ConnectorSettings) -> ConnectorSettings:
     """The settings of the file, with what the portal has sent where the file leaves it open and wants it."""
     if settings.portal is None or not settings.portal.accept_configuration:
         return settings
@@ -35,10 +32,11 @@ def _in_force(settings: ConnectorSettings) -> ConnectorSettings:
 
 async def _run(settings: ConnectorSettings, until_stdin_ends: bool) -> None:
     leave = end_of_input() if until_stdin_ends else None
-    await run_connector(settings, Runtime(), _say_ready, _say, leave)
+    await run_connector(settings, Runtime(), say_ready, _say, leave)
 
 
-def _say_ready(addresses: Addresses) -> None:
+def say_ready(addresses: Addresses) -> None:
+    """The line that says that payments are taken, and where."""
     places = [f"console {addresses.console}", *(f"{name} {where}" for name, where in addresses.doors.items())]
     sys.stdout.write(f"{READY}{', '.join(places)}\n")
     sys.stdout.flush()

@@ -5,11 +5,18 @@ from typing import Annotated
 
 import typer
 
-from tillbridge.cli import linking, native_keys
+from tillbridge.cli import keeping, linking, native_keys, setup, tracing
 from tillbridge.cli.places import ConfigOption, DataOption, where
+from tillbridge.runtime.loading import collecting_later
 
 app = typer.Typer(help="Runs the connector, checks its settings, opens its console.", no_args_is_help=True)
 app.add_typer(native_keys.app, name="key")
+app.add_typer(tracing.app, name="trace")
+app.command("setup")(setup.setup)
+app.command("import-hipay")(setup.import_hipay)
+app.command("export")(keeping.export)
+app.command("import")(keeping.import_)
+app.command("day-report")(keeping.day_report)
 app.command("pair")(linking.pair)
 app.add_typer(linking.app, name="link")
 
@@ -26,14 +33,22 @@ def run_connector(
     until_stdin_ends: Annotated[
         bool, typer.Option("--until-stdin-ends", hidden=True, help="Also stop when standard input ends.")
     ] = False,
+    supervised: Annotated[
+        bool, typer.Option("--supervised", hidden=True, help="Started by tillbridge supervise: takes orders from it.")
+    ] = False,
 ) -> None:
     """Runs the connector until it is told to stop: Ctrl-C, SIGTERM, or a till that may.
 
     It prints a line that begins with "ready" once it takes payments. It never stops in the middle of a payment by
     itself: it refuses new ones, waits for the running one, and then goes.
     """
-    from tillbridge.cli.connecting import run_file  # noqa: PLC0415  # only when it runs: --help answers at once
+    with collecting_later():
+        # Only when it runs: --help answers at once.
+        from tillbridge.cli.connecting import run_file  # noqa: PLC0415
+        from tillbridge.cli.supervised import run_supervised  # noqa: PLC0415
 
+    if supervised:
+        raise typer.Exit(run_supervised(config))
     run_file(config, until_stdin_ends=until_stdin_ends)
 
 

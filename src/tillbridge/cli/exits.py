@@ -14,3 +14,4 @@ class Exit(IntEnum):
     NOT_STARTED = 12
     REFUSED = 13
     IN_DOUBT = 20
+    STOPPED_BY_WISH = 30

@@ -9,7 +9,21 @@ from typing import Annotated
 import typer
 
 import tillbridge
-from tillbridge.cli import connector, demo, pay, payments, portal, simulate, vouchers
+from tillbridge.cli import (
+    connector,
+    demo,
+    doctor,
+    pay,
+    payments,
+    portal,
+    release,
+    self_testing,
+    service,
+    simulate,
+    supervise,
+    upstream,
+    vouchers,
+)
 from tillbridge.cli.errors import Commands
 
 app = typer.Typer(
@@ -40,7 +54,16 @@ def _options(
 app.command("pay")(pay.pay)
 app.add_typer(payments.app, name="payments")
 app.add_typer(vouchers.app, name="vouchers")
+app.add_typer(upstream.app, name="upstream")
 app.add_typer(connector.app, name="connector")
-app.add_typer(portal.app, name="portal")
+app.command("supervise")(supervise.supervise)
+app.add_typer(service.app, name="service")
+app.command("doctor")(doctor.doctor)
 app.add_typer(simulate.app, name="simulate")
-app.command("demo")(demo.demo)
+if not getattr(sys, "frozen", False):
+    # A packaged connector comes without the portal and the demo, and nobody publishes releases from a shop.
+    app.add_typer(portal.app, name="portal")
+    app.command("demo")(demo.demo)
+    app.add_typer(release.app, name="release")
+app.command("self-test", hidden=True)(self_testing.self_test)
+app.command("self-update", hidden=True)(self_testing.self_update)

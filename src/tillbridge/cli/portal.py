@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
+from tillbridge.cli.portal_keys import app as keys
 from tillbridge.cli.portal_options import USUAL, FileOption
+from tillbridge.cli.portal_recover import app as recover
 from tillbridge.cli.portal_vouchers import app as vouchers
 
 app = typer.Typer(help="Runs the portal and looks after its database.", no_args_is_help=True)
@@ -15,6 +17,8 @@ ledger = typer.Typer(help="The ledger of the vouchers.", no_args_is_help=True)
 app.add_typer(ledger, name="ledger")
 
 app.add_typer(vouchers, name="vouchers")
+app.add_typer(recover, name="recover")
+app.add_typer(keys, name="keys")
 
 
 @app.command()
@@ -115,8 +119,33 @@ def anchor(*, config: FileOption = USUAL) -> None:
 
 
 @ledger.command("verify")
-def verify_ledger(*, config: FileOption = USUAL) -> None:
-    """Holds every voucher against its entries and names each one that is wrong. Exit code 0: none is."""
-    from tillbridge.cli.portal_running import ledger_in_file  # noqa: PLC0415  # only when it runs
+def verify_ledger(
+    *,
+    config: FileOption = USUAL,
+    against: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Signed heads that were put aside earlier.", show_default=False),
+    ] = None,
+) -> None:
+    """Holds every voucher against its entries, and all entries against what was signed. Exit code 0: nothing is wrong.
 
-    raise typer.Exit(ledger_in_file(config))
+    It names each voucher that is wrong, and the first entry that was changed, cut off or slipped in.
+    """
+    from tillbridge.cli.portal_ledger import verify_in_file  # noqa: PLC0415  # only when it runs
+
+    raise typer.Exit(verify_in_file(config, against))
+
+
+@ledger.command("heads")
+def ledger_heads(
+    *,
+    config: FileOption = USUAL,
+    export: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write them to this file, to be put aside.", show_default=False),
+    ] = None,
+) -> None:
+    """Lists the signed days of the ledger. Put them aside where nobody reaches who reaches the portal."""
+    from tillbridge.cli.portal_ledger import heads_of_file  # noqa: PLC0415  # only when it runs
+
+    heads_of_file(config, export)

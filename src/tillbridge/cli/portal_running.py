@@ -19,7 +19,6 @@ from tillbridge.portal.demo_data import demo_code as code_now
 from tillbridge.portal.demo_data import demo_data, is_filled
 from tillbridge.portal.features import assemble
 from tillbridge.portal.house import House
-from tillbridge.portal.ledger.verifying import verify as verify_ledger
 from tillbridge.portal.settings import LOOPBACK, PortalSettings, load_settings
 from tillbridge.portal.storage.migrating import migrate
 from tillbridge.runtime.data_folder import make
@@ -137,17 +136,3 @@ def grant_in_file(config: Path, system: str, month: str | None, codes: int, reas
     granted = in_house(config, lambda house: grant(house, PORTAL, system, month, codes, reason))
     quota = granted.quota
     sys.stdout.write(f"{granted.system} may make {quota.most:,} codes in {quota.month}; {quota.made:,} are made.\n")
-
-
-def ledger_in_file(config: Path) -> Exit:
-    """Holds the whole ledger against itself and says what it found."""
-    verdict = in_house(config, verify_ledger)
-    sys.stdout.write(f"{verdict.vouchers} vouchers with {verdict.entries} entries.\n")
-    for fault in verdict.faults:
-        place = f" ({fault.place})" if fault.place else ""
-        sys.stdout.write(f"{fault.kind}: voucher {fault.voucher_id} {fault.number}{place}\n")
-    unnamed = verdict.count - len(verdict.faults)
-    if unnamed:
-        sys.stdout.write(f"... and {unnamed} more.\n")
-    sys.stdout.write("The ledger holds together.\n" if verdict.sound else "The ledger does not hold together.\n")
-    return Exit.APPROVED if verdict.sound else Exit.FAILED

@@ -1,4 +1,4 @@
-"""`tillbridge simulate`: a terminal that is not there, for tills and drivers that want one; what it takes."""
+"""`tillbridge simulate`: a terminal or a provider that is not there, for whoever wants one; what it takes."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tillbridge.cli import simulate_mypos, simulate_touchscreen
+from tillbridge.cli import simulate_hipay, simulate_mypos, simulate_touchscreen, simulate_voucher_provider
 from tillbridge.cli.errors import Commands
 from tillbridge.cli.simulate_options import (
     AllowFromOption,
@@ -21,7 +21,7 @@ from tillbridge.cli.simulate_options import (
 app = typer.Typer(
     name="simulate",
     cls=Commands,
-    help="Plays a card terminal, for trying out a till or a driver without one. No money is moved anywhere.",
+    help="Plays a card terminal or a payment provider, to try things out without one. No money is moved anywhere.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -97,3 +97,5 @@ def concert(  # noqa: PLR0913  # each is an option of the command line
 
 app.command("touchscreen")(simulate_touchscreen.touchscreen)
 app.command("mypos")(simulate_mypos.mypos)
+app.command("hipay")(simulate_hipay.hipay)
+app.command("voucher-provider")(simulate_voucher_provider.voucher_provider)

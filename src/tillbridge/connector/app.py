@@ -7,6 +7,7 @@ import asyncio
 import gc
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,8 +19,10 @@ from tillbridge.connector.console.site import Premises
 from tillbridge.connector.doors import Doors
 from tillbridge.connector.features import Features, open_features
 from tillbridge.connector.host import Host
+from tillbridge.connector.keeping.compacting import Compactor
 from tillbridge.connector.keybook import KeyBook
 from tillbridge.connector.settings import LOCAL, ConnectorSettings, ConsoleLog, ConsoleSettings, LogSettings
+from tillbridge.connector.tracing.tracing import WireTracing, open_tracing
 from tillbridge.connector.whereabouts import noted
 from tillbridge.connector.wiretest.session import WireTester, open_tester
 from tillbridge.connector.wiring import open_door, set_up_terminals
@@ -27,6 +30,7 @@ from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.engine.engine import Engine
 from tillbridge.engine.opening import open_engine
 from tillbridge.protocols.contract import Door
+from tillbridge.protocols.deliveries import TellsDeliveries
 from tillbridge.runtime.data_folder import DataFolder, owned
 from tillbridge.runtime.effects import Runtime
 from tillbridge.runtime.interrupts import on_interrupt
@@ -56,36 +60,46 @@ async def run_connector(
     on_ready: Callable[[Addresses], None],
     tell: Callable[[str], None],
     leave: Awaitable[None] | None = None,
+    attend: Callable[[Host], Awaitable[None]] | None = None,
 ) -> None:
     """Runs until it is asked to stop: by a signal, by a till that may, or by `leave` coming to its end.
 
-    `on_ready` is called once everything listens; `tell` gets sentences for the person who watches. Raises `BridgeError`
-    when it cannot start, or had to stop because a part of it died; a running payment was waited for even then.
+    `attend`, in the place of `leave`, asks things of the host for whoever started this process. `on_ready` is called
+    once everything listens; `tell` gets sentences for the person who watches. Raises `BridgeError` when it cannot
+    start, or had to stop because a part of it died; a running payment was waited for even then.
     """
     with owned(settings.data) as folder:
         _start_logging(settings.log, folder)
-        setups = set_up_terminals(settings.terminals, runtime)
+        tracing = open_tracing(folder.path, settings.terminals, runtime)
+        setups = tracing.listen(set_up_terminals(settings.terminals, runtime))
         async with open_engine(folder.path, setups, settings.engine, runtime) as engine:
             host = Host(engine, tell)
             async with (
                 open_tester(folder.path, settings.terminals, engine, runtime) as tester,
-                open_features(
-                    settings.webhooks,
-                    settings.receipts,
-                    engine,
-                    folder.path,
-                    runtime,
-                    host.version,
-                    portal=settings.portal,
-                ) as features,
+                _features(settings, engine, folder, runtime, host.version) as features,
             ):
                 host.attend(lambda: None if tester.line is None else tester.line.engine)
-                with on_interrupt(host.interrupt):
-                    parts = _parts(settings, _House(engine, host, folder, runtime), tester, features)
-                    with noted(folder.path):
-                        await _serve(parts, host, folder, on_ready, leave)
+                with on_interrupt(host.interrupt), noted(folder.path):
+                    parts = _parts(settings, _House(engine, host, folder, runtime, tracing), tester, features)
+                    await _serve(parts, host, folder, on_ready, leave if attend is None else attend(host))
         folder.withdraw()
     host.raise_failure()
+
+
+def _features(
+    settings: ConnectorSettings, engine: Engine, folder: DataFolder, runtime: Runtime, version: str
+) -> AbstractAsyncContextManager[Features]:
+    return open_features(
+        settings.webhooks,
+        settings.receipts,
+        engine,
+        folder.path,
+        runtime,
+        version,
+        portal=settings.portal,
+        upstream=settings.upstream,
+        providers=settings.providers,
+    )
 
 
 def _start_logging(settings: LogSettings, folder: DataFolder) -> None:
@@ -107,6 +121,8 @@ class _Parts:
     console: "_Console"
     doors: Doors
     features: Features
+    tracing: WireTracing
+    tidying: Compactor
 
     def all(self) -> list[tuple[str, Door]]:
         return [
@@ -138,10 +154,14 @@ class _House:
     host: Host
     folder: DataFolder
     runtime: Runtime
+    tracing: WireTracing
 
 
 def _parts(settings: ConnectorSettings, house: _House, tester: WireTester, features: Features) -> _Parts:
     at_work = {door.name: open_door(door, house.engine, house.runtime, house.host) for door in settings.doors}
+    for one in at_work.values():
+        if isinstance(one, TellsDeliveries):
+            one.use_deliveries(features.reports)
     doors = Doors(settings.doors, at_work)
     app = console_app(
         house.engine,
@@ -149,10 +169,16 @@ def _parts(settings: ConnectorSettings, house: _House, tester: WireTester, featu
         key=house.folder.api_key(),
         settings=settings.console,
         runtime=house.runtime,
-        premises=Premises(doors, tester, features, references),
+        premises=Premises(doors, tester, features, references, house.tracing),
         named_keys=KeyBook(house.folder),
     )
-    return _Parts(_Console(app, settings.console), doors, features)
+    return _Parts(_Console(app, settings.console), doors, features, house.tracing, _tidying(settings, house))
+
+
+def _tidying(settings: ConnectorSettings, house: _House) -> Compactor:
+    engine, repeat = house.engine, settings.engine.order_ids_repeat
+    clock = house.runtime.clock
+    return Compactor(house.folder.path, engine.outbox_access(), settings.keeping, repeat, clock, lambda: engine.busy)
 
 
 async def _serve(
@@ -179,6 +205,8 @@ async def _serve(
         jobs = [group.create_task(_keep(name, part, host, ready)) for name, part in parts.all()]
         jobs.append(group.create_task(parts.features.tell()))
         jobs.append(group.create_task(parts.features.portal.run()))
+        jobs.append(group.create_task(parts.tidying.run()))
+        jobs.append(group.create_task(parts.tracing.run()))
         if leave is not None:
             jobs.append(group.create_task(_leave_after(leave, host)))
         await host.until_stop()

@@ -27,6 +27,7 @@ class Host:
         self._asked = asyncio.Event()
         self._hurried = asyncio.Event()
         self._signalled = False
+        self._wished = False
         self._failure: BaseException | None = None
         self._beside: Callable[[], Engine | None] = lambda: None
 
@@ -45,6 +46,17 @@ class Host:
 
     def stop(self) -> bool:
         """See `HostControl.stop`."""
+        stops = self.leave_if_idle()
+        self._wished = self._wished or stops
+        return stops
+
+    @property
+    def stopped_by_wish(self) -> bool:
+        """Whether a till has stopped it: it then stays down until a person or the computer starts it again."""
+        return self._wished
+
+    def leave_if_idle(self) -> bool:
+        """Leaves unless a payment runs; whether it does. From a yes on no new payment is taken."""
         if self.busy():
             return False
         self.leave()
@@ -64,6 +76,11 @@ class Host:
         if self._signalled:
             self._hurried.set()
         self._signalled = True
+        self.leave()
+
+    def hurry(self) -> None:
+        """Stops without waiting for a running payment any longer; it is then in doubt."""
+        self._hurried.set()
         self.leave()
 
     def fail(self, name: str, error: BaseException) -> None:

@@ -3,18 +3,23 @@
 docs/reference/settings.md is drawn from these models and shows a whole file; `settings_file.py` reads it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tillbridge.connector.keeping.settings import KeepingSettings
 from tillbridge.connector.portal.settings import PortalSettings
 from tillbridge.connector.receipts.settings import ReceiptSettings
+from tillbridge.connector.updates.settings import UpdateSettings
+from tillbridge.connector.vouchers.providers.profile import Provider
+from tillbridge.connector.vouchers.providers.settings import VoucherSettings
 from tillbridge.domain.cashier_texts import Language
 from tillbridge.engine.rules import EngineSettings
 from tillbridge.runtime.logging import Level
+from tillbridge.upstream.settings import UpstreamSettings
 from tillbridge.web.webhooks.addresses import WebhookSettings
 
 MOST_TERMINALS: Final = 200
@@ -106,7 +111,11 @@ class SettingsFile(Section):
     log: LogSettings = LogSettings()
     webhooks: WebhookSettings = WebhookSettings()
     receipts: ReceiptSettings = ReceiptSettings()
+    keeping: KeepingSettings = KeepingSettings()
     portal: PortalSettings | None = None
+    upstream: UpstreamSettings = UpstreamSettings()
+    updates: UpdateSettings = UpdateSettings()
+    vouchers: VoucherSettings = VoucherSettings()
     terminals: list[TerminalEntry] = Field(min_length=1, max_length=MOST_TERMINALS)
     doors: list[DoorEntry] = Field(default_factory=list, max_length=MOST_DOORS)
 
@@ -133,3 +142,7 @@ class ConnectorSettings:
     terminals: tuple[Configured, ...]
     doors: tuple[Configured, ...]
     portal: PortalSettings | None = None
+    keeping: KeepingSettings = field(default_factory=KeepingSettings)
+    upstream: UpstreamSettings = field(default_factory=UpstreamSettings)
+    updates: UpdateSettings = field(default_factory=UpdateSettings)
+    providers: tuple[Provider, ...] = ()

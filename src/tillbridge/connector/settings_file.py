@@ -12,11 +12,14 @@ from tillbridge.connector.portal.places import tls_context
 from tillbridge.connector.portal.settings import PortalSettings
 from tillbridge.connector.reaching import listening
 from tillbridge.connector.settings import Configured, ConnectorSettings, SettingsFile
+from tillbridge.connector.vouchers.providers.profile import ProfileInvalid, Provider, read_profile
 from tillbridge.domain.errors import BridgeError
 from tillbridge.protocols import registry
 from tillbridge.runtime.settings.problems import unknown_name
 from tillbridge.runtime.settings.reading import ModelReader, SettingsInvalid, open_document
 from tillbridge.runtime.settings.yaml_file import Key
+from tillbridge.upstream.settings import WebhookReceiver
+from tillbridge.web.webhooks.addresses import AddressRefused, check_url
 
 __all__ = ["SettingsInvalid", "load_settings"]
 
@@ -42,7 +45,7 @@ class _Reader(ModelReader):
         if file is None or self.problems:
             return None
         self._check_together(file, terminals, doors)
-        portal = self._portal(file)
+        portal, providers = self._portal(file), self._providers(file)
         data = self._folder / file.data.expanduser()
         return ConnectorSettings(
             data=data.resolve(),
@@ -54,7 +57,27 @@ class _Reader(ModelReader):
             terminals=tuple(terminals),
             doors=tuple(doors),
             portal=portal,
+            keeping=file.keeping,
+            upstream=file.upstream,
+            updates=file.updates,
+            providers=providers,
         )
+
+    def _providers(self, file: SettingsFile) -> tuple[Provider, ...]:
+        """Other makers whose vouchers are taken here, each with its profile."""
+        found: list[Provider] = []
+        for index, entry in enumerate(file.vouchers.providers):
+            key: Key = ("vouchers", "providers", index)
+            own = {"prefix": entry.prefix, "name": entry.name, "base_url": entry.base_url}
+            try:
+                one = Provider(read_profile(entry.profile, self._folder, **own), entry.key)
+            except ProfileInvalid as error:
+                self.note((*key, "profile"), str(error))
+                continue
+            if any(other.prefix == one.prefix for other in found):
+                self.note(key, f"the prefix {one.prefix} is already that of another provider")
+            found.append(one)
+        return tuple(found)
 
     def _portal(self, file: SettingsFile) -> PortalSettings | None:
         """The portal, with the file of its authority where it is; one that holds no certificate is found here."""
@@ -116,6 +139,7 @@ class _Reader(ModelReader):
                 self.note((*key, "terminal"), f"there is no terminal {terminal!r}; {unknown_name(terminal, names)}")
             self._check_port(door, key, taken)
         self._check_tills(doors)
+        self._check_addresses(file)
 
     def _check_tills(self, doors: list[Configured]) -> None:
         """Two doors whose tills could not be told apart: one till would get the answer that another one has lost."""
@@ -128,6 +152,15 @@ class _Reader(ModelReader):
                 said = f"the door {known[till]!r} goes by {till!r} too: give each door's till a name of its own"
                 self.note(("doors", index, "settings", "name"), said)
             known.setdefault(till, door.name)
+
+    def _check_addresses(self, file: SettingsFile) -> None:
+        """Where reports go as webhooks: to no address that a webhook could not be added for."""
+        for index, receiver in enumerate(file.upstream.receivers):
+            if isinstance(receiver, WebhookReceiver):
+                try:
+                    check_url(receiver.url, file.webhooks)
+                except AddressRefused as refusal:
+                    self.note(("upstream", "receivers", index, "url"), str(refusal))
 
     def _check_port(self, door: Configured, key: Key, taken: dict[int, str]) -> None:
         listens = listening(door.settings)

@@ -11,6 +11,7 @@ from tillbridge.connector.settings import LOCAL
 from tillbridge.demo.check import take_one_on_each
 from tillbridge.demo.child import Child, Program, running
 from tillbridge.demo.plan import HIGHEST_PORT, Plan
+from tillbridge.demo.provider import provider
 from tillbridge.demo.terminals import virtual_terminals
 from tillbridge.demo.words import after_the_end, results_table, tries, what_runs_where
 from tillbridge.domain.errors import BridgeError, Code
@@ -53,7 +54,7 @@ async def _shop(
 ) -> AsyncIterator[tuple[Mapping[str, VirtualTerminal], Child]]:
     """Everything, ready, with the connector. Nothing of it is left when the block is."""
     await _find_taken_port(plan)
-    async with virtual_terminals(plan, runtime) as terminals:
+    async with virtual_terminals(plan, runtime) as terminals, provider(plan, runtime):
         # Only now: another demo that has this folder has its ledgers, and keeps its files.
         plan.write_files()
         programs = [Program("connector", ("run",), plan.settings)]

@@ -11,6 +11,8 @@ from typing import Any, Final
 from tillbridge.connector.settings import CONSOLE_PORT, LOCAL
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.portal.settings import PORTAL_PORT
+from tillbridge.psp.hipay.sandbox.credentials import Credentials
+from tillbridge.psp.hipay.sandbox.settings import PORT as PROVIDER_PORT
 from tillbridge.runtime.settings.secret_values import hash_password
 
 V2: Final = "counter"
@@ -37,6 +39,18 @@ V2_DOOR_PORT: Final = 28887
 """The wires' own ports 33350 and 51042 lie where Linux takes ports for outgoing connections."""
 
 CONTROL_PORT: Final = 8680
+PROVIDER_FOLDER: Final = "provider"
+
+PROVIDER: Final = Credentials(
+    login="10047110.stage-secure-gateway.hipay-tpp.com",
+    password="Test_provider",  # noqa: S106  # printed in every guide
+    public_login="10047111.stage-secure-gateway.hipay-tpp.com",
+    public_password="Test_public",  # noqa: S106  # printed in every guide
+    hashkey="demo-hashkey",
+    passphrase="demo-passphrase",  # noqa: S106  # printed in every guide
+)
+"""The demo's account at the provider's sandbox: always the same and printed, because it guards nothing."""
+
 HIGHEST_PORT: Final = 65535
 
 PTYS: Final = sys.platform != "win32"
@@ -129,6 +143,30 @@ class Plan:
         return CONTROL_PORT + self.offset
 
     @property
+    def provider_port(self) -> int:
+        """The sandbox of the payment provider."""
+        return PROVIDER_PORT + self.offset
+
+    @property
+    def provider_address(self) -> str:
+        """Where the connector reports payments to, and where a browser finds the provider's page."""
+        return f"http://localhost:{self.provider_port}"
+
+    @property
+    def provider_notifies(self) -> str:
+        """Where the provider sends its signed notifications: the connector takes them once it has the passphrase."""
+        return f"http://localhost:{self.console_port}/v1/notifications/hipay"
+
+    @property
+    def provider_folder(self) -> Path:
+        """What the provider keeps; it outlives everything."""
+        return self.folder / PROVIDER_FOLDER
+
+    def secret(self, name: str) -> Path:
+        """A file with one of the demo's secrets at the provider: settings hold none in clear."""
+        return self.folder / f"provider-{name}"
+
+    @property
     def line(self) -> Path:
         """The link to the pty of the virtual Concert V2 terminal."""
         return self.folder / LINE_LINK
@@ -180,6 +218,7 @@ class Plan:
             (TOUCH_DOOR_PORT, "the touch-screen door"),
             (MYPOS_DOOR_PORT, "the myPOS door"),
             (CONTROL_PORT, "the control of the virtual terminals"),
+            (PROVIDER_PORT, "the provider's sandbox"),
         ]
 
     def _portal(self) -> dict[str, Any]:
@@ -210,6 +249,7 @@ class Plan:
             "data": str(self.folder),
             "console": {"port": self.console_port},
             "log": {"console": "off"},
+            "upstream": {"receivers": [self._receiver()]},
             "portal": {
                 "address": self.portal_address,
                 "location_number": DEMO_LOCATION,
@@ -226,6 +266,23 @@ class Plan:
                 *(self._hipay(terminal, port) for terminal, port in self.hipay_ports.items()),
                 *self._wire_doors(),
             ],
+        }
+
+    def _receiver(self) -> dict[str, Any]:
+        """The provider's sandbox is told of each approved payment, and its notifications are let in."""
+        secrets = ("password", PROVIDER.password), ("hashkey", PROVIDER.hashkey), ("passphrase", PROVIDER.passphrase)
+        for name, secret in secrets:
+            self.secret(name).write_text(f"{secret}\n", encoding="utf-8")
+        contract = {"payment_application": "001", "merchant_id": "1234567", "rank": "001"}
+        return {
+            "kind": "hipay",
+            "enabled_by_merchant": True,
+            "base_url": self.provider_address,
+            "login": PROVIDER.login,
+            "password": {"file": self.secret("password").name},
+            "hashkey": {"file": self.secret("hashkey").name},
+            "notification_passphrase": {"file": self.secret("passphrase").name},
+            "contract": {"proxy": contract},
         }
 
     def _wire_doors(self) -> Iterator[dict[str, Any]]:

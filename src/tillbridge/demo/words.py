@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tillbridge.demo.check import MINOR, Result
-from tillbridge.demo.plan import LOGIN, MYPOS, PASSWORD, PTYS, TOUCH, V2, V3, Plan
+from tillbridge.demo.plan import LOGIN, MYPOS, PASSWORD, PROVIDER, PTYS, TOUCH, V2, V3, Plan
 from tillbridge.portal.demo_access import OWNER, VOUCHERS
 from tillbridge.portal.demo_access import PASSWORD as PORTAL_PASSWORD
 
@@ -34,6 +34,9 @@ def what_runs_where(plan: Plan, seconds: float) -> Table:
         (f"virtual myPOS terminal, {MYPOS}", f"127.0.0.1:{plan.mypos_port}"),
         *_doors(plan),
         ("control of the virtual terminals", f"http://localhost:{plan.control_port}"),
+        ("payment provider's sandbox", plan.provider_address),
+        ("its login and password", f"{PROVIDER.login} / {PROVIDER.password}"),
+        ("its hashkey and passphrase", f"{PROVIDER.hashkey} / {PROVIDER.passphrase}"),
         ("settings, journal, log, ledgers", str(plan.folder)),
     ]
     for what, where in rows:

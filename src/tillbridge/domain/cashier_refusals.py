@@ -206,6 +206,12 @@ REFUSED: Final[Mapping[Code, Said]] = {
         cs="Toto upozornění neexistuje. Zavolejte podporu pokladny.",
         en="There is no such notification. Please call the till's support.",
     ),
+    Code.RECEIVER_UNKNOWN: Said(
+        de="Diese Meldung gibt es nicht. Bitte den Kassendienst rufen.",
+        fr="Ce message n'existe pas. Appelez l'assistance.",
+        cs="Toto hlášení neexistuje. Zavolejte podporu pokladny.",
+        en="There is no such report. Please call the till's support.",
+    ),
     Code.WEBHOOK_REFUSED: Said(
         de="Die Adresse der Benachrichtigung ist nicht erlaubt. Bitte den Kassendienst rufen.",
         fr="L'adresse de notification n'est pas autorisée. Appelez l'assistance.",
@@ -259,6 +265,42 @@ REFUSED: Final[Mapping[Code, Said]] = {
         fr="Le programme de paiement est trop ancien pour ses données. Appelez l'assistance.",
         cs="Platební program je na svá data příliš starý. Přivolejte pomoc.",
         en="The payment program is too old for its records. Please call for help.",
+    ),
+    Code.SECRETS_UNREADABLE: Said(
+        de="Die gespeicherten Kennwörter des Kartenprogramms sind nicht lesbar. Bitte Hilfe rufen.",
+        fr="Les mots de passe enregistrés du programme de paiement sont illisibles. Appelez l'assistance.",
+        cs="Uložená hesla platebního programu nelze přečíst. Přivolejte pomoc.",
+        en="The payment program's stored passwords cannot be read. Please call for help.",
+    ),
+    Code.BUNDLE_UNSAFE: Said(
+        de="Das Supportpaket wurde nicht geschrieben: etwas darin darf diesen Computer nicht verlassen.",
+        fr="L'archive d'assistance n'a pas été écrite : elle contient ce qui ne doit pas quitter cet ordinateur.",
+        cs="Balíček pro podporu nebyl zapsán: něco v něm nesmí opustit tento počítač.",
+        en="The support bundle was not written: something in it must not leave this computer.",
+    ),
+    Code.UPDATE_UNREACHABLE: Said(
+        de="Nach einer neuen Version konnte nicht gefragt werden. Es wird von selbst wieder versucht.",
+        fr="La recherche d'une nouvelle version a échoué. Un nouvel essai aura lieu tout seul.",
+        cs="Na novou verzi se nepodařilo zeptat. Pokus se sám zopakuje.",
+        en="It was not possible to ask for a new version. It is tried again by itself.",
+    ),
+    Code.UPDATE_UNTRUSTED: Said(
+        de="Eine neue Version war nicht vertrauenswürdig und wurde nicht verwendet. Bitte Hilfe rufen.",
+        fr="Une nouvelle version n'était pas digne de confiance et n'a pas été utilisée. Appelez l'assistance.",
+        cs="Nová verze nebyla důvěryhodná a nebyla použita. Přivolejte pomoc.",
+        en="A new version could not be trusted and was not used. Please call for help.",
+    ),
+    Code.UPDATE_FAILED: Said(
+        de="Eine neue Version konnte nicht eingerichtet werden. Die bisherige läuft weiter.",
+        fr="Une nouvelle version n'a pas pu être installée. L'ancienne continue de fonctionner.",
+        cs="Novou verzi se nepodařilo nainstalovat. Dosavadní běží dál.",
+        en="A new version could not be put in place. The present one goes on running.",
+    ),
+    Code.RELEASE_REFUSED: Said(
+        de="Die neue Version wurde nicht veröffentlicht.",
+        fr="La nouvelle version n'a pas été publiée.",
+        cs="Nová verze nebyla zveřejněna.",
+        en="The new version was not published.",
     ),
     Code.INTERNAL: Said(
         de="Ein Fehler ist aufgetreten. Bitte am Terminal prüfen, ob bezahlt wurde, bevor etwas wiederholt wird.",

@@ -199,7 +199,81 @@ _ORDER: Final = {
     ),
 }
 
-VOUCHER_REFUSED: Final[Mapping[Code, Said]] = MappingProxyType({**_READING, **_STATE, **_FUNDS, **_ORDER})
+_PROVIDERS: Final = {
+    Code.PROVIDER_DOWN: Said(
+        de="Der Anbieter des Gutscheins ist nicht erreichbar. Es wurde nichts gebucht. Bitte anders bezahlen lassen.",
+        fr="L'émetteur du bon est injoignable. Rien n'a été comptabilisé. Encaissez autrement.",
+        cs="Poskytovatel poukazu není dostupný. Nic nebylo zaúčtováno. Přijměte jinou platbu.",
+        en="The voucher's provider cannot be reached. Nothing was booked. Please take another payment.",
+    ),
+    Code.PROVIDER_REFUSED: Said(
+        de="Der Anbieter hat den Gutschein abgelehnt. Es wurde nichts gebucht.",
+        fr="L'émetteur a refusé le bon. Rien n'a été comptabilisé.",
+        cs="Poskytovatel poukaz odmítl. Nic nebylo zaúčtováno.",
+        en="The provider refused the voucher. Nothing was booked.",
+    ),
+    Code.PROVIDER_UNKNOWN: Said(
+        de="Das Ergebnis ist nicht bekannt. Bitte nicht wiederholen und die Zentrale anrufen.",
+        fr="Le résultat n'est pas connu. Ne recommencez pas et appelez le siège.",
+        cs="Výsledek není znám. Neopakujte to a zavolejte centrálu.",
+        en="The result is not known. Do not repeat it, and call the office.",
+    ),
+    Code.PROVIDER_MUST_FINISH: Said(
+        de="Das kann nicht zurückgenommen werden. Bitte den Bon mit einer beliebigen Zahlung abschließen.",
+        fr="Ce paiement ne peut pas être repris. Terminez le ticket avec un moyen de paiement quelconque.",
+        cs="To nelze vzít zpět. Dokončete účtenku libovolnou platbou.",
+        en="This cannot be taken back. Please finish the receipt with any kind of payment.",
+    ),
+    Code.PROVIDER_PREFIX: Said(
+        de="Zu dieser Nummer ist kein Anbieter bekannt. Bitte die Nummer prüfen.",
+        fr="Aucun émetteur n'est connu pour ce numéro. Vérifiez le numéro.",
+        cs="K tomuto číslu není znám žádný poskytovatel. Zkontrolujte číslo.",
+        en="No provider is known for this number. Please check the number.",
+    ),
+}
+
+_SHOP: Final = {
+    Code.SHOP_RANGE: Said(
+        de="Ein Gutschein über diesen Betrag wird nicht verkauft. Bitte einen anderen Betrag wählen.",
+        fr="Aucun bon de ce montant n'est vendu. Choisissez un autre montant.",
+        cs="Poukaz v této hodnotě se neprodává. Zvolte jinou částku.",
+        en="A voucher of this value is not sold. Please choose another value.",
+    ),
+    Code.SHOP_PRODUCT_GONE: Said(
+        de="Dieser Gutschein wird nicht mehr angeboten.",
+        fr="Ce bon n'est plus proposé.",
+        cs="Tento poukaz už není v nabídce.",
+        en="This voucher is no longer offered.",
+    ),
+    Code.SHOP_SIGN_IN: Said(
+        de="Zum Aufladen bitte anmelden.",
+        fr="Connectez-vous pour recharger un bon.",
+        cs="Pro dobití poukazu se přihlaste.",
+        en="Please sign in to top up a voucher.",
+    ),
+    Code.SHOP_UNPAID: Said(
+        de="Die Zahlung ist noch nicht bestätigt. Es wurde kein Gutschein ausgestellt.",
+        fr="Le paiement n'est pas encore confirmé. Aucun bon n'a été émis.",
+        cs="Platba ještě není potvrzena. Žádný poukaz nebyl vystaven.",
+        en="The payment is not confirmed yet. No voucher was issued.",
+    ),
+    Code.PAYMENT_SERVICE_AWAY: Said(
+        de="Der Zahlungsdienst ist nicht erreichbar. Bitte gleich noch einmal versuchen.",
+        fr="Le service de paiement est injoignable. Réessayez dans un instant.",
+        cs="Platební služba není dostupná. Zkuste to za chvíli znovu.",
+        en="The payment service cannot be reached. Please try again in a moment.",
+    ),
+    Code.PAYMENT_SERVICE_REFUSED: Said(
+        de="Der Zahlungsdienst hat abgelehnt. Bitte anders bezahlen.",
+        fr="Le service de paiement a refusé. Payez autrement.",
+        cs="Platební služba platbu odmítla. Zaplaťte jinak.",
+        en="The payment service said no. Please pay in another way.",
+    ),
+}
+
+VOUCHER_REFUSED: Final[Mapping[Code, Said]] = MappingProxyType(
+    {**_READING, **_STATE, **_FUNDS, **_ORDER, **_PROVIDERS, **_SHOP}
+)
 
 _WITH_FIGURES: Final[Mapping[Code, Said]] = {
     Code.VOUCHER_PIN_WRONG: Said(
@@ -238,6 +312,18 @@ _WITH_FIGURES: Final[Mapping[Code, Said]] = {
         cs="{spent} už bylo utraceno. Obraťte se na centrálu.",
         en="{spent} of it has already been spent. Please ask the office.",
     ),
+    Code.PROVIDER_DOWN: Said(
+        de="{provider} ist nicht erreichbar. Es wurde nichts gebucht. Bitte anders bezahlen lassen.",
+        fr="{provider} est injoignable. Rien n'a été comptabilisé. Encaissez autrement.",
+        cs="{provider}: není dostupný. Nic nebylo zaúčtováno. Přijměte jinou platbu.",
+        en="{provider} cannot be reached. Nothing was booked. Please take another payment.",
+    ),
+    Code.PROVIDER_REFUSED: Said(
+        de="{provider}: {message}",
+        fr="{provider} : {message}",
+        cs="{provider}: {message}",
+        en="{provider}: {message}",
+    ),
     Code.MAINTENANCE: Said(
         de="Wartung bis {until}. Bitte eine andere Zahlung nehmen.",
         fr="Maintenance jusqu'à {until}. Encaissez autrement.",
@@ -256,6 +342,9 @@ PUT_BACK_SLIP: Final = Said(
 
 MONEY_MEMBERS: Final = frozenset({"balance", "min", "max", "spent", "unspent"})
 """Members of a refusal that are amounts in minor units."""
+
+TEXT_MEMBERS: Final = frozenset({"provider", "message"})
+"""Members of a refusal that are words of others, shown as they came."""
 
 MOMENT_MEMBERS: Final = frozenset({"until"})
 """Members of a refusal that are moments (RFC 3339)."""
@@ -280,6 +369,8 @@ def voucher_text(
                 figures[name] = moment(datetime.fromisoformat(value))
             except ValueError:
                 continue
+        elif name in TEXT_MEMBERS and isinstance(value, str) and value:
+            figures[name] = value
         elif type(value) is int:
             figures[name] = str(value)
     try:

@@ -39,6 +39,7 @@ class Code(StrEnum):
     SCOPE_MISSING = "scope_missing"
     WEBHOOK_UNKNOWN = "webhook_unknown"
     WEBHOOK_REFUSED = "webhook_refused"
+    RECEIVER_UNKNOWN = "receiver_unknown"
     PRINTER_UNAVAILABLE = "printer_unavailable"
     JOURNAL_UNAVAILABLE = "journal_unavailable"
     CONNECTOR_STOPPING = "connector_stopping"
@@ -47,6 +48,12 @@ class Code(StrEnum):
     FOLDER_IN_USE = "folder_in_use"
     FOLDER_UNUSABLE = "folder_unusable"
     JOURNAL_TOO_NEW = "journal_too_new"
+    SECRETS_UNREADABLE = "secrets_unreadable"
+    UPDATE_UNREACHABLE = "update_unreachable"
+    UPDATE_UNTRUSTED = "update_untrusted"
+    UPDATE_FAILED = "update_failed"
+    RELEASE_REFUSED = "release_refused"
+    BUNDLE_UNSAFE = "bundle_unsafe"
     INTERNAL = "internal"
 
     # The link between connector and portal, and the portal itself (docs/reference/errors.md has their numbers).
@@ -127,6 +134,21 @@ class Code(StrEnum):
     VOUCHER_VOIDED = "voucher_voided"
     VOUCHER_ORDER = "voucher_order"
     VOUCHER_OFFLINE_LIMIT = "voucher_offline_limit"
+
+    # Vouchers of other makers (docs/reference/voucher-providers.md).
+    PROVIDER_DOWN = "provider_down"
+    PROVIDER_REFUSED = "provider_refused"
+    PROVIDER_UNKNOWN = "provider_unknown"
+    PROVIDER_MUST_FINISH = "provider_must_finish"
+    PROVIDER_PREFIX = "provider_prefix"
+
+    # The voucher shop (docs/reference/voucher-shop.md).
+    SHOP_RANGE = "shop_range"
+    SHOP_PRODUCT_GONE = "shop_product_gone"
+    SHOP_SIGN_IN = "shop_sign_in"
+    SHOP_UNPAID = "shop_unpaid"
+    PAYMENT_SERVICE_AWAY = "payment_service_away"
+    PAYMENT_SERVICE_REFUSED = "payment_service_refused"
 
 
 @dataclass(frozen=True, slots=True)

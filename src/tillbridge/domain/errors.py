@@ -45,6 +45,7 @@ _ENTRIES: Final = {
     Code.ADDRESS_NOT_ALLOWED: Entry(403, "This computer may not use this door.", "Add its address to allow_from in the settings of the door if it is a till of yours."),
     Code.SCOPE_MISSING: Entry(403, "The key may not do that.", "Use a key with the scope that is named."),
     Code.WEBHOOK_UNKNOWN: Entry(404, "There is no such webhook.", "Check the number."),
+    Code.RECEIVER_UNKNOWN: Entry(404, "There is no such receiver of reports.", "Check its name in the settings, and the number of the message."),
     Code.WEBHOOK_REFUSED: Entry(400, "The address of the webhook is not allowed.", "Use an https address of a receiver of yours, or allow its network in the settings."),
     Code.PRINTER_UNAVAILABLE: Entry(409, "The receipt could not be printed.", "Look at the printer and its place in the settings, then print again."),
     Code.JOURNAL_UNAVAILABLE: Entry(503, "The journal on this computer cannot be written, so nothing was sent to the terminal.", "Free space on the disk, or check its state, then try again."),
@@ -54,6 +55,12 @@ _ENTRIES: Final = {
     Code.FOLDER_IN_USE: Entry(409, "Another tillbridge process is using this data folder.", "Stop the other process, or use another folder."),
     Code.FOLDER_UNUSABLE: Entry(500, "The data folder cannot be used.", "Check that the folder exists and that this user may write there."),
     Code.JOURNAL_TOO_NEW: Entry(500, "The journal was written by a newer tillbridge.", "Install that version or a newer one."),
+    Code.SECRETS_UNREADABLE: Entry(500, "The stored passwords cannot be read.", "Use the account and the computer that they were stored with, or store them again: tillbridge connector setup."),
+    Code.UPDATE_UNREACHABLE: Entry(503, "The update server could not be asked.", "Check this computer's connection to the internet; it is tried again by itself.", passing=True),
+    Code.UPDATE_UNTRUSTED: Entry(502, "What the update server said could not be proven, so nothing of it was used.", "Check this computer's clock; if that is right, call support: the running version stays in use."),
+    Code.UPDATE_FAILED: Entry(500, "A newer version could not be put in place.", "Look at the detail; the running version stays in use and it is tried again by itself."),
+    Code.RELEASE_REFUSED: Entry(400, "The release was not made.", "Correct what is named; the repository is as it was."),
+    Code.BUNDLE_UNSAFE: Entry(500, "The support bundle was not written, because something in it must not leave this computer.", "Write it without the part that is named (--without), and tell support which part and what it holds."),
     Code.INTERNAL: Entry(500, "The connector has a fault of its own.", "Look at the payment's state before you try again, and send the trace number to support."),
 }  # fmt: skip
 

@@ -26,6 +26,7 @@ _NUMBER: Final = re.compile(rf"[0-9]{{{NUMBER_DIGITS}}}", re.ASCII)
 _PIN: Final = re.compile(rf"[0-9]{{{PIN_DIGITS}}}", re.ASCII)
 _SYMBOLOGY: Final = re.compile(r"\][A-Za-z][!-~]", re.ASCII)
 _PARTED: Final = re.compile(r"(?<=[0-9])[ .-](?=[0-9])", re.ASCII)
+_DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
 _MERCHANT: Final = re.compile(r"[0-9A-Za-z]{1,20}", re.ASCII)
 
 _AROUND: Final = " \t\r\n"
@@ -49,6 +50,18 @@ class VoucherCode:
 def masked(number: str) -> str:
     """A number as it may be shown to anybody: its first three digits and its last four."""
     return f"{number[:3]}…{number[-4:]}"
+
+
+def bare_digits(text: str) -> str | None:
+    """The ASCII digits that a scan consists of, without blanks, separators and a scanner's prefix; None if it has more.
+
+    An address is never digits alone.
+    """
+    bare = text.strip(_AROUND)
+    if (prefix := _SYMBOLOGY.match(bare)) is not None:
+        bare = bare[prefix.end() :].strip(_AROUND)
+    digits = _PARTED.sub("", bare)
+    return digits if _DIGITS.fullmatch(digits) else None
 
 
 def read_code(text: str, *, imported: bool = False) -> VoucherCode:

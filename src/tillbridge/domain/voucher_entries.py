@@ -36,6 +36,17 @@ _ENTRIES: Final = {
     Code.VOUCHER_VOIDED: Entry(409, "This action was taken back before it arrived. Nothing was booked.", "Begin anew with a new key if it is still wanted.", "V503"),
     Code.VOUCHER_ORDER: Entry(409, "This payment was put back already.", "Call the office: the receipt says paid and the voucher was given its money back.", "V504"),
     Code.VOUCHER_OFFLINE_LIMIT: Entry(409, "This voucher cannot be taken without a connection.", "Take another payment; the office sets how much may be taken without one.", "V506"),
+    Code.PROVIDER_DOWN: Entry(502, "The voucher's provider is not reached. Nothing was booked.", "Take another payment, or try again later.", "T601", passing=True),
+    Code.PROVIDER_REFUSED: Entry(409, "The voucher's provider refused it. Nothing was booked.", "Read what the provider says, and take another payment.", "T602"),
+    Code.PROVIDER_UNKNOWN: Entry(504, "It is not known whether the voucher's provider has booked it.", "Do not repeat it. Compare the evidence, ask the provider, and decide it in the connector.", "T603"),
+    Code.PROVIDER_MUST_FINISH: Entry(409, "The voucher's provider takes nothing back.", "Finish the receipt with any kind of payment.", "T604"),
+    Code.PROVIDER_PREFIX: Entry(400, "No provider is set up for this number.", "Compare its first two digits with the providers in the settings.", "T605"),
+    Code.SHOP_RANGE: Entry(400, "A voucher of this value is not sold.", "Choose a value within the range that is named.", "S701"),
+    Code.SHOP_PRODUCT_GONE: Entry(409, "This voucher is no longer offered.", "Choose another one.", "S702"),
+    Code.SHOP_SIGN_IN: Entry(401, "Topping up a voucher needs an account.", "Sign in, or buy a new voucher as a guest.", "S703"),
+    Code.SHOP_UNPAID: Entry(402, "The payment is not confirmed. Nothing was issued.", "Wait until the payment service has confirmed it, or pay again.", "S704"),
+    Code.PAYMENT_SERVICE_AWAY: Entry(503, "The payment service could not be asked. What became of the payment is not known.", "Ask again in a moment; the same wish is never carried out twice.", passing=True),
+    Code.PAYMENT_SERVICE_REFUSED: Entry(402, "The payment service said no.", "Pay in another way, or look at the payment there."),
 }  # fmt: skip
 
 VOUCHER_ENTRIES: Final[Mapping[Code, Entry]] = MappingProxyType(_ENTRIES)

@@ -185,6 +185,11 @@ class Engine:
         """The journal's file and the one thread that writes to it, for what else is kept there (webhooks)."""
         return self._books.outbox_access()
 
+    @property
+    def stopping(self) -> bool:
+        """Whether nothing new is started any more."""
+        return self._stopping
+
     def refuse_new(self) -> None:
         """From now on nothing new is started: the connector is about to stop."""
         self._stopping = True

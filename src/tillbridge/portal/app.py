@@ -20,6 +20,7 @@ from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.portal.audit.log import AuditLog
 from tillbridge.portal.feature import Feature, Job
 from tillbridge.portal.house import House
+from tillbridge.portal.keys.resealing import check_sealed
 from tillbridge.portal.mail.post import Post
 from tillbridge.portal.pages.site import Doorkeeper, Site
 from tillbridge.portal.problems import api_handlers, page_handlers
@@ -51,6 +52,9 @@ UPLOADS: Final = "/customers/upload"
 
 PICTURES: Final = "/vouchers/test-code/picture"
 """The path that takes a photograph of a card, which is looked at and forgotten."""
+
+DESIGNS: Final = "/shops/designs/"
+"""Paths that begin so take the picture of a voucher's design."""
 
 LARGEST_PICTURE: Final = 8 * 1024 * 1024 + 64 * 1024
 """Bytes of a form with a picture of 8 MiB in it."""
@@ -96,6 +100,7 @@ async def open_house(settings: PortalSettings, runtime: Runtime) -> AsyncIterato
     async with open_database(settings) as database:
         await check_current(database)
         await check_keys(database, vault, settings.data)
+        await check_sealed(database, vault, settings.data)
         yield House(settings, database, vault, runtime, AuditLog(runtime), Post(runtime, vault))
 
 
@@ -132,7 +137,7 @@ def portal_app(house: House, doorkeeper: Doorkeeper, features: Sequence[Feature]
 def _largest(path: str) -> int:
     if path.startswith(UPLOADS):
         return LARGEST_UPLOAD
-    return LARGEST_PICTURE if path == PICTURES else LARGEST_BODY
+    return LARGEST_PICTURE if path == PICTURES or path.startswith(DESIGNS) else LARGEST_BODY
 
 
 def api_app(house: House, features: Sequence[Feature]) -> FastAPI:

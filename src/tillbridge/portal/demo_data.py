@@ -39,6 +39,7 @@ from tillbridge.portal.demo_plan import (
     PlannedPerson,
     PlannedShop,
 )
+from tillbridge.portal.demo_shop import open_shop
 from tillbridge.portal.demo_vouchers import add_vouchers
 from tillbridge.portal.house import House
 from tillbridge.portal.licences.model import Product, Span
@@ -103,6 +104,7 @@ async def demo_data(house: House) -> DemoAccess:
         await _operator(house, connection, password_hash)
         await _customers(house, connection, shops)
         await add_vouchers(house, connection, BAKERY, [shops[one.key] for one in BAKERY_SHOPS])
+        await open_shop(house, connection, shops[BAKERY_SHOPS[0].key].id)
         await found_defaults(house, connection)
         await _own_window(house, connection, shops[BAKERY_SHOPS[0].key].tenant_id)
     people = (

@@ -40,11 +40,15 @@ from tillbridge.portal.partners import feature as partners
 from tillbridge.portal.partners.service import Partners
 from tillbridge.portal.partners.telling import Telling
 from tillbridge.portal.printing import feature as printing
+from tillbridge.portal.recovery import feature as recovery
 from tillbridge.portal.risk import feature as risk
+from tillbridge.portal.sealing import feature as sealing
 from tillbridge.portal.services import feature as services
 from tillbridge.portal.services.registry import Registry
 from tillbridge.portal.settings import LicencePolicy
 from tillbridge.portal.settlement import feature as settlement
+from tillbridge.portal.shop import feature as shop
+from tillbridge.portal.thirdparty import feature as thirdparty
 from tillbridge.portal.tokens import feature as tokens
 from tillbridge.portal.tokens.bearer import Callers
 from tillbridge.portal.tokens.service import Tokens
@@ -82,6 +86,7 @@ def assemble(house: House) -> tuple[Doorkeeper, Sequence[Feature]]:
         services.feature(house, registry),
         licences.feature(house),
         *_of_vouchers(house, desk, callers, registry),
+        thirdparty.feature(house, desk, registry),
         customers.feature(house, has_customer_base, linked),
         people.feature(house, Locations(house, opened=opening, closed=closing)),
         maintenance.feature(house),
@@ -100,8 +105,11 @@ def _of_vouchers(house: House, desk: VoucherDesk, callers: Callers, registry: Re
         corrections.feature(house),
         vouchers.feature(house, desk, callers, registry, (Telling(house).blocked,)),
         printing.feature(house, callers, registry),
+        recovery.feature(house, desk, callers),
         risk.feature(house, callers, registry),
+        sealing.feature(house),
         settlement.feature(house),
+        shop.feature(house, (Telling(house).blocked,)),
         validity.feature(house, owners_of),
     )
 

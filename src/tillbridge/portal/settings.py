@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from tillbridge.domain.cashier_texts import Language
+from tillbridge.portal.shop.payments.hipay_settings import HipayShopSettings
 from tillbridge.runtime.logging import Level
 from tillbridge.runtime.settings.reading import ModelReader, SettingsInvalid, open_document
 from tillbridge.web.webhooks.addresses import WebhookSettings
@@ -119,6 +120,12 @@ class OperatorSettings(Section):
     licences: LicencePolicy = LicencePolicy.UNLIMITED
 
 
+class ShopSettings(Section):
+    """The voucher shop. `hipay` takes payments over HiPay's hosted payment page."""
+
+    hipay: HipayShopSettings | None = None
+
+
 class PortalSettings(Section):
     """The whole file.
 
@@ -134,6 +141,7 @@ class PortalSettings(Section):
     database: DatabaseSettings = DatabaseSettings()
     mail: MailSettings = MailSettings()
     operator: OperatorSettings = OperatorSettings()
+    shop: ShopSettings = ShopSettings()
     webhooks: WebhookSettings = WebhookSettings()
     language: Language | None = None
     log_level: Level = Level.INFO

@@ -16,6 +16,7 @@ import structlog
 from filelock import FileLock, Timeout
 
 from tillbridge.domain.errors import BridgeError, Code
+from tillbridge.runtime.swapping import carry_on
 
 LOCK_FILE: Final = "lock"
 KEY_FILE: Final = "console-key"
@@ -130,6 +131,8 @@ def owned(path: Path) -> Iterator[DataFolder]:
         raise _unusable(path, f"it cannot be locked: {error.strerror}") from None
     try:
         folder = DataFolder(path)
+        if carry_on(path):
+            log.warning("restore_carried_on", folder=str(path))
         _check_room(path)
         folder.withdraw()  # what stands there was left by a process that died
         yield folder

@@ -6,6 +6,7 @@ Everything that is logged in the process goes through it, also what libraries sa
 import logging
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -22,6 +23,9 @@ MAX_FILE_BYTES: Final = 10 * 1024 * 1024
 
 FILES_KEPT: Final = 5
 """Older log files kept beside the current one: 60 MB in all, nothing on any disk of today."""
+
+RETRY_BYTES: Final = 1024 * 1024
+"""So much more is written to a file that could not be put aside before that is tried again."""
 
 FILE_NAME: Final = "tillbridge.log"
 
@@ -109,11 +113,55 @@ class _OurHandler(logging.Handler):
         pass
 
 
+@dataclass(frozen=True, slots=True)
+class LogFigures:
+    """Of the log's file, since it was set up: how often it was put aside, and how often it could not be, or written."""
+
+    rotations: int = 0
+    failures: int = 0
+
+
 class _FileHandler(_OurHandler, RotatingFileHandler):
-    """Looks at the file's size before a line and not at the line's own: the standard one would format it twice."""
+    """Looks at the file's size before a line and not at the line's own: the standard one would format it twice.
+
+    Where the file cannot be put aside it goes on growing by another `RETRY_BYTES`, and no line is lost: on Windows that
+    is so for as long as anybody reads the file.
+    """
+
+    rotations = 0
+    failures = 0
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, maxBytes=MAX_FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8")
+        self._next = MAX_FILE_BYTES
 
     def shouldRollover(self, _record: logging.LogRecord) -> bool:  # noqa: N802 - the standard library's name
-        return self.stream is not None and self.stream.tell() >= self.maxBytes
+        return self.stream is not None and self.stream.tell() >= self._next
+
+    def doRollover(self) -> None:  # noqa: N802 - the standard library's name
+        """Puts the file aside if that is possible, and has a file open for the next line in any case."""
+        size = self.stream.tell() if self.stream is not None else 0
+        try:
+            super().doRollover()
+        except OSError:
+            self.failures += 1
+            self._next = size + RETRY_BYTES
+            if self.stream is None:
+                self.stream = self._open()
+        else:
+            self.rotations += 1
+            self._next = MAX_FILE_BYTES
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the standard library's name
+        """Counts the line that is lost."""
+        self.failures += 1
+        super().handleError(record)
+
+
+def log_figures() -> LogFigures:
+    """What became of the log's file so far; nothing where there is none."""
+    found = next((one for one in logging.getLogger().handlers if isinstance(one, _FileHandler)), None)
+    return LogFigures() if found is None else LogFigures(found.rotations, found.failures)
 
 
 class _ConsoleHandler(_OurHandler, logging.StreamHandler[TextIO]):
@@ -149,7 +197,7 @@ def _formatter(processors: list[Processor], renderer: Processor) -> logging.Form
 
 
 def _to_file(path: Path, processors: list[Processor]) -> logging.Handler:
-    handler = _FileHandler(path, maxBytes=MAX_FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8")
+    handler = _FileHandler(path)
     handler.setFormatter(_formatter(processors, structlog.processors.JSONRenderer()))
     return handler
 

@@ -17,7 +17,7 @@ _PREFIXES: Final = "|".join(sorted({key.partition(".")[0] for key in CATALOGUES[
 _KEY: Final = re.compile(rf">[^<]*\b(?:{_PREFIXES})\.[a-z_]+(?:\.[a-z_]+)*\b[^<]*<")
 _FIELD: Final = re.compile(r">[^<]*\{[a-z_]+\}[^<]*<")
 _SHOP_OR_PERSON: Final = re.compile(r"/(?:interfaces|locations|connectors)/\{\w+\}|\{\w+\}")
-_TAB: Final = re.compile(r"\{system\}/(?:types|validity|reports|exceptions|corrections)")
+_TAB: Final = re.compile(r"\{system\}/(?:types|validity|reports|exceptions|corrections|recovery)")
 NAMED_ALIKE: Final = {page.name for page in PAGES if _SHOP_OR_PERSON.fullmatch(page.path) or _TAB.fullmatch(page.path)}
 """Pages whose heading is the name of a shop, of a person, or of the voucher system above its tabs."""
 

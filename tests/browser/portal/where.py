@@ -35,6 +35,7 @@ BEFORE: Final = (
     Page("door-link-over", None, "/password/new?link=x", 404),
     Page("door-invitation-over", None, "/invitation?token=x", 404),
     Page("door-nothing", None, "/nothing", 404),
+    *_pages(None, "shop", window="/shop/sommer", terms="/shop/sommer/terms"),
 )
 
 OF_OWNER: Final = (
@@ -54,6 +55,7 @@ OF_OWNER: Final = (
         rotate="{link}/rotate",
         clones="/interfaces/links/clones",
     ),
+    *_pages(OWNER, "shops", list="/shops"),
     *_pages(OWNER, "connectors", list="/connectors", one="/connectors/{office}", command="{command}"),
     *_pages(
         OWNER,
@@ -163,6 +165,7 @@ OF_VOUCHERS: Final = (
         write_off="/vouchers/write-offs/{run_id}",
         write_off_one="/vouchers/write-offs/{run_id}/of/{lapsed_id}",
         risk="{system}/risk",
+        recovery="{system}/recovery",
         reports="{system}/reports",
         statements="{system}/reports/statements",
         claims="{system}/reports/claims",

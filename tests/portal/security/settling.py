@@ -11,6 +11,8 @@ from tests.portal.links.opening import pair
 from tests.portal.security.town import NEWCOMER, OWNER, TECHNICIAN, Town
 from tests.portal.settlement.nights import settle_nights
 from tests.portal.validity.aged import Past
+from tillbridge.domain.cashier_texts import Language
+from tillbridge.link.recovery_messages import ToldKind, ToldState
 from tillbridge.portal.accounts import store
 from tillbridge.portal.accounts.rights_tables import membership, people_group, support_access
 from tillbridge.portal.accounts.service import add_person
@@ -22,6 +24,7 @@ from tillbridge.portal.corrections.model import Correction, Kind
 from tillbridge.portal.customers.converting import Converter
 from tillbridge.portal.demo_data import demo_data
 from tillbridge.portal.demo_plan import BAKERY, CAFE
+from tillbridge.portal.demo_shop import SLUG
 from tillbridge.portal.licences.tables import licence
 from tillbridge.portal.links.service import Links
 from tillbridge.portal.locations.tables import location, location_move, tenant
@@ -29,7 +32,18 @@ from tillbridge.portal.maintenance.service import Maintenance
 from tillbridge.portal.maintenance.tables import maintenance_window
 from tillbridge.portal.partners.tables import partner_key, webhook
 from tillbridge.portal.printing.tables import voucher_type
+from tillbridge.portal.recovery import store as recoveries
+from tillbridge.portal.recovery.model import Cause, Line, Recovery, Verdict
 from tillbridge.portal.rights import Person
+from tillbridge.portal.shop import store as shops
+from tillbridge.portal.shop.buying import Buying, Filled
+from tillbridge.portal.shop.checkout import Checkout
+from tillbridge.portal.shop.delivering import Delivering
+from tillbridge.portal.shop.model import Wish
+from tillbridge.portal.shop.payments.contract import PaymentState
+from tillbridge.portal.shop.payments.services import embedded
+from tillbridge.portal.shop.payments.test_service import TestPayments
+from tillbridge.portal.shop.refunds import Refunds
 from tillbridge.portal.vouchers.tables import voucher, voucher_batch, voucher_system
 
 OLD_FILE: Final = b"number;name;balance\r\n2000001;Carla;1,50\r\n"
@@ -50,6 +64,7 @@ async def settle(town: Town) -> None:
     await _feed(town)
     await _partners(town, owner)
     await _voucher_type(town)
+    await _shop(town)
     async with town.house.database.reading() as connection:
         ids = town.ids
         own = location.c.tenant_id == ids["tenant_id"]
@@ -70,9 +85,33 @@ async def settle(town: Town) -> None:
             connection, select(audit_entry.c.id).where(audit_entry.c.tenant_id == ids["tenant_id"])
         )
     await _correction(town)
+    await _recovery(town)
     ids |= await Past(town.house, ids["system_id"], ids["location_id"]).live()
     ids["statement_id"] = await settle_nights(town.house, ids["system_id"], ids["location_id"], ids["head"])
     ids |= {"correction_kind": "less", "language": "de", "target": "v2", "action": "suspend"}
+
+
+async def _shop(town: Town) -> None:
+    """An order of the demonstration's shop, paid and issued, at the harbour."""
+    house, ids = town.house, town.ids
+    services = embedded(house)
+    delivering, refunds = Delivering(house), Refunds(house, services)
+    buying, payments = Buying(house, services), services["test"]
+    assert isinstance(payments, TestPayments)
+    front = await buying.front(SLUG)
+    design = next(one for one in front.designs if one.layout.fixed)
+    wish = Wish(design.id, design.layout.version, design.layout.fixed[0], 1, 1, "", "", "")
+    filled = Filled(wish, ids["location_id"], "guest@example.org", Language.DE)
+    ids["secret"] = await buying.fill(SLUG, "settled", filled, "127.0.0.1")
+    _, order, _ = await buying.opened(SLUG, ids["secret"])
+    ids["reference"] = (await buying.place(order.id, front, "127.0.0.1")).rpartition("/")[2]
+    await payments.decide(ids["reference"], PaymentState.PAID)
+    await Checkout(house, services, delivering, refunds).look(order.id)
+    ids["picture_id"] = house.runtime.ids.new()
+    async with house.database.writing() as connection:
+        await shops.add_picture(connection, ids["picture_id"], front.shop.id, "image/png", b"x")
+    ids |= {"slug": SLUG, "shop_id": front.shop.id, "design_id": design.id, "order_id": order.id}
+    ids["shop/service"] = "test"
 
 
 async def _first(connection: AsyncConnection, statement: object) -> str:
@@ -269,3 +308,33 @@ async def upload(
         + b"\r\n--b--\r\n"
     )
     return await browser.ask("POST", path, body, {"content-type": "multipart/form-data; boundary=b", "origin": ORIGIN})
+
+
+async def _recovery(town: Town) -> None:
+    """The portal was restored once, and something could not be booked."""
+    ids, house = town.ids, town.house
+    now, ids["line_id"] = house.runtime.clock.now(), house.runtime.ids.new()
+    made = Recovery(house.runtime.ids.new(), ids["system_id"], Cause.PERSON, "Olga", now, now)
+    one = Line(
+        id=ids["line_id"],
+        recovery_id=made.id,
+        location_id=ids["location_id"],
+        key="told-after-a-restore",
+        kind=ToldKind.REDEEM,
+        state=ToldState.BOOKED,
+        number="27600000000008",
+        currency="EUR",
+        taken=500,
+        balance=0,
+        transaction_ref="A-1",
+        station="",
+        operator="",
+        answered_at=now,
+        told_at=now,
+        verdict=Verdict.SHORT,
+        short=500,
+    )
+    async with house.database.writing() as connection:
+        await recoveries.add(connection, made)
+        await recoveries.add_lines(connection, [one])
+        await recoveries.end(connection, made.id, now, "Olga", "all have told")

@@ -38,6 +38,14 @@ FOR_ANYBODY: Final = frozenset(
         "/profile/factors/passkey",
         "/profile/factors/totp/confirm",
         "/profile/recovery-codes",
+        "/shop-test-payment/{reference}",
+        "/shop/{slug}",
+        "/shop/{slug}/buy/{design_id}",
+        "/shop/{slug}/notify/{service}",
+        "/shop/{slug}/order/{secret}",
+        *(f"/shop/{{slug}}/order/{{secret}}/{part}" for part in ("back", "place", "resend", "vouchers.pdf")),
+        "/shop/{slug}/pictures/{picture_id}",
+        "/shop/{slug}/terms",
         "/sign-in",
         "/sign-in/factor",
         "/sign-in/factor/passkey",
@@ -78,6 +86,7 @@ SHARED: Final = (
     "/vouchers/write-offs/{run_id}",
     "/vouchers/batches/{batch_id}",
     "/vouchers/one/{voucher_id}",
+    "/shops/{shop_id}",
 )
 """What the locations of a voucher system have in common, whoever owns them."""
 

@@ -17,9 +17,13 @@ BEFORE_THE_SESSION: Final = frozenset(
         "/sign-in/factor/passkey",
         "/password/forgotten",
         "/password/new",
+        "/shop-test-payment/{reference}",
+        "/shop/{slug}/buy/{design_id}",
+        "/shop/{slug}/notify/{service}",
+        *(f"/shop/{{slug}}/order/{{secret}}/{part}" for part in ("place", "resend")),
     }
 )
-"""Forms without a session: bound to a cookie of the browser's own, or to a session that waits for its factor."""
+"""Forms without a session: bound to a cookie of the browser's own or to a session half opened, or signed for a page."""
 
 BY_A_SECRET: Final = frozenset({"/invitation"})
 """Its form holds the invitation itself: nobody can forge it who does not have it."""

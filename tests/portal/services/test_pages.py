@@ -124,10 +124,11 @@ async def test_what_is_not_built_has_no_switch(house: House) -> None:
     seen = browser(house, owner(tenant_id), links)
     page = await seen.get(f"/services/{shop}")
     later = page.text.partition("Not available yet")[2]
-    assert all(f"<li>{name}</li>" in later for name in ("Vouchers of other issuers", "Reports", "Online orders"))
+    assert all(f"<li>{name}</li>" in later for name in ("Digital receipts", "Reports", "Online orders"))
     assert "Customer base" not in later
+    assert "Third-party vouchers" not in later
     assert "Web vouchers" not in later
-    assert page.text.count("<button") == 3  # two switches, and that of signing out
+    assert page.text.count("<button") == 4  # three switches, and that of signing out
     reply = await seen.post(f"/services/{shop}", page=f"/services/{shop}", service="reports", to="on")
     assert reply.status == 503
     for form in ({"service": "gold", "to": "on"}, {"service": "reports", "to": "maybe"}, {}):

@@ -47,6 +47,7 @@ def cases() -> Iterator[tuple[Registered, int]]:
 def test_what_is_missing_first_is_the_answer(registered: Registered, first: int) -> None:
     converts = registered.service is Service.CUSTOMER_BASE
     missing = [miss for miss in MISSES[first:] if converts or miss[0] is not Code.CONVERSION_REQUIRED]
+    missing = [miss for miss in missing if Need.PAIRING in registered.needs or miss[0] is not Code.NOT_PAIRED]
     facts = WELL
     for _, _, change in missing:
         facts = replace(facts, **change)  # type: ignore[arg-type]
@@ -83,7 +84,10 @@ def test_with_everything_there_a_service_is_on(registered: Registered) -> None:
     ],
 )
 def test_each_state_of_the_link(state: LinkState, code: Code | None) -> None:
-    assert {decide(one, replace(WELL, link=state)).code for one in ALL_BUILT} == {code}
+    told = {one: decide(one, replace(WELL, link=state)).code for one in ALL_BUILT}
+    assert {found for one, found in told.items() if Need.PAIRING in one.needs} == {code}
+    assert {one.service for one in told if Need.PAIRING not in one.needs} == {Service.THIRD_PARTY_VOUCHERS}
+    assert {found for one, found in told.items() if Need.PAIRING not in one.needs} == {None}
 
 
 _FACTS = st.builds(
@@ -111,7 +115,11 @@ def test_what_is_not_built_is_never_on(facts: Facts) -> None:
 
 def test_every_service_is_registered_once() -> None:
     assert sorted(one.service for one in REGISTERED) == sorted(Service)
-    assert [one.service for one in REGISTERED if one.built] == [Service.WEB_VOUCHERS, Service.CUSTOMER_BASE]
+    assert [one.service for one in REGISTERED if one.built] == [
+        Service.WEB_VOUCHERS,
+        Service.THIRD_PARTY_VOUCHERS,
+        Service.CUSTOMER_BASE,
+    ]
 
 
 async def test_it_works_with_the_portals_own_links_and_maintenance(house: House) -> None:
@@ -122,6 +130,7 @@ async def test_it_works_with_the_portals_own_links_and_maintenance(house: House)
     states = {one.service: one.state for one in standing}
     for service in (Service.WEB_VOUCHERS, Service.CUSTOMER_BASE):
         assert states.pop(service) is ServiceState.NEEDS_PAIRING
+    assert states.pop(Service.THIRD_PARTY_VOUCHERS) is ServiceState.NEEDS_LICENCE
     assert set(states.values()) == {ServiceState.NOT_AVAILABLE}
 
 

@@ -11,11 +11,12 @@ from tillbridge import __version__
 from tillbridge.connector.console.app import console_app
 from tillbridge.connector.console.site import Premises, Reference
 from tillbridge.connector.doors import Doors
-from tillbridge.connector.features import open_features
+from tillbridge.connector.features import Features, open_features
 from tillbridge.connector.host import Host
 from tillbridge.connector.keybook import KeyBook
 from tillbridge.connector.receipts.settings import ReceiptSettings
 from tillbridge.connector.settings import Configured, ConsoleSettings
+from tillbridge.connector.tracing.tracing import WireTracing
 from tillbridge.connector.wiretest.session import WireTester, open_tester
 from tillbridge.engine.engine import Engine, TerminalSetup
 from tillbridge.engine.opening import MakeCommitter, open_engine
@@ -24,6 +25,7 @@ from tillbridge.protocols.contract import Recovery
 from tillbridge.runtime.data_folder import DataFolder
 from tillbridge.runtime.effects import Runtime
 from tillbridge.runtime.sqlite import CommittingThread
+from tillbridge.upstream.settings import UpstreamSettings
 from tillbridge.virtual.behaviour import ScriptedBehaviour
 from tillbridge.virtual.driver import DirectTerminal
 from tillbridge.virtual.scenarios import Scenario
@@ -48,6 +50,7 @@ class Around:
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
     receipts: ReceiptSettings = field(default_factory=ReceiptSettings)
     setups: tuple[TerminalSetup, ...] = ()
+    upstream: UpstreamSettings = field(default_factory=UpstreamSettings)
 
 
 NOTHING: Final = Around()
@@ -63,6 +66,7 @@ class Counter:
     runtime: Runtime
     told: list[str]
     tester: WireTester
+    features: Features
 
     def till(self) -> Client:
         """A program with the right key."""
@@ -113,16 +117,19 @@ async def counter(
     async with (
         open_engine(folder, setups, settings, runtime, make_committer) as engine,
         open_tester(folder, around.terminals, engine, runtime, make_committer) as tester,
-        open_features(around.webhooks, around.receipts, engine, folder, runtime, __version__) as features,
+        open_features(
+            around.webhooks, around.receipts, engine, folder, runtime, __version__, upstream=around.upstream
+        ) as features,
     ):
         told: list[str] = []
+        tracing = WireTracing(folder, [Configured(name, "virtual", CONSOLE) for name in names], runtime)
         app = console_app(
             engine,
             Host(engine, told.append),
             key=KEY,
             settings=console,
             runtime=runtime,
-            premises=Premises(around.doors, tester, features, lambda: around.references),
+            premises=Premises(around.doors, tester, features, lambda: around.references, tracing),
             named_keys=KeyBook(DataFolder(folder)),
         )
-        yield Counter(engine, app, terminals, runtime, told, tester)
+        yield Counter(engine, app, terminals, runtime, told, tester, features)

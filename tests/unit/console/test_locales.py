@@ -14,8 +14,13 @@ from tillbridge.connector.console.pages import NOTICES
 from tillbridge.connector.console.spreadsheet import COLUMNS
 from tillbridge.connector.console.tester import KNOWN
 from tillbridge.connector.console.till_form import AT_TILL
+from tillbridge.connector.console.tracing import CHOICES as TRACE_MINUTES
 from tillbridge.connector.console.undelivered import ANSWERS
+from tillbridge.connector.console.voucher_claims import COLUMNS as CLAIM_COLUMNS
+from tillbridge.connector.keeping import report_table
+from tillbridge.connector.keeping.day_report import Difference
 from tillbridge.connector.portal.faults import Cause as Away
+from tillbridge.connector.tracing.tracing import Ended
 from tillbridge.connector.vouchers.model import Case, Decision
 from tillbridge.connector.vouchers.model import Kind as VoucherKind
 from tillbridge.connector.vouchers.model import State as VoucherAction
@@ -30,6 +35,8 @@ from tillbridge.engine.states import Cause
 from tillbridge.link.voucher_messages import VoucherState
 from tillbridge.protocols.contract import AbortSupport, Recovery
 from tillbridge.transports.tap import Direction
+from tillbridge.upstream.reports.records import MessageState
+from tillbridge.upstream.reports.runner import ReceiverState
 from tillbridge.web import words
 
 FOLDER: Final = Path(console.__path__[0])
@@ -37,9 +44,11 @@ ENGLISH: Final = CATALOGUES[Language.EN].texts
 KEY: Final = re.compile(r"""["']([a-z_]+(?:\.[a-z_]+)+)["']""")
 NO_KEYS: Final = {"http.response.start", "tillbridge.connector.console", "tillbridge.web", "acceptance.json", *KNOWN}
 SAME: Final = {
+    *("day_report.csv.terminal", "day_report.csv.ours", "day_report.csv.total"),
     *("live.on", "column.terminal", "fact.terminal", "terminals.heading", "entry.contact", "terminal.why.busy"),
     *("csv.terminal", "nav.terminals", "reconciliation.ours", "reconciliation.theirs"),
     *("nav.portal", "portal.title"),
+    *("age.seconds", "age.minutes", "age.hours", "age.days", "report.kind.hipay", "nav.notifications", "report.title"),
 }
 TERMINALS: Final = ("free", "busy_itself", "silent", "unreachable", "unknown")
 SETTLING: Final = ("title", "lead", "recorded", "till", "confirm")
@@ -53,6 +62,8 @@ VOUCHERS: Final = {
     *(f"vouchers.case.{case}" for case in Case),
     *(f"vouchers.decision.{decision}" for decision in Decision),
     *(f"vouchers.life.{state}" for state in VoucherState),
+    *(f"vouchers.claims.csv.{column}" for column in CLAIM_COLUMNS),
+    *(f"vouchers.provider.say.{state}" for state in ("sent", "unknown", "confirm_queued", "putback_queued")),
     *(f"vouchers.{what}{part}" for what in ("redeem", "load") for part in ("", ".amount", ".hint", ".go")),
 }
 MADE_UP: Final = {
@@ -76,9 +87,16 @@ MADE_UP: Final = {
     *(f"recovery.{recovery}" for recovery in Recovery),
     *(f"side.{side}" for side in Side),
     *(f"csv.{column}" for column in COLUMNS),
+    *(f"difference.{difference}" for difference in Difference),
+    *(f"day_report.csv.{name}" for name in (*report_table.COLUMNS, "total", "closing")),
     *(f"undelivered.{answer}{part}" for answer in ANSWERS for part in UNDELIVERED),
     *(f"mark.{mark}" for mark in Mark),
     *(f"tester.{direction}" for direction in Direction),
+    *(f"trace.minutes.{minutes}" for minutes in TRACE_MINUTES),
+    *(f"trace.ended.{why}" for why in Ended),
+    *(f"report.kind.{kind}" for kind in ("hipay", "webhook", "file", "gone")),
+    *(f"report.{what}.{state}" for what in ("state", "means") for state in ReceiverState),
+    *(f"report.line.{state}" for state in MessageState),
     *ACCEPTANCE,
     *VOUCHERS,
     "warning.online_authorization_left_to_terminal",

@@ -16,8 +16,10 @@ body_invalid body_too_large field_invalid amount_invalid currency_unknown unauth
 origin_not_allowed rate_limited path_unknown method_not_allowed terminal_unknown terminal_busy terminal_locked door_held
 operation_unsupported currency_unsupported amount_too_large key_required key_conflict order_conflict payment_unknown
 already_closed still_running nothing_to_sign parent_required parent_unfit parent_spent address_not_allowed
-scope_missing webhook_unknown webhook_refused printer_unavailable journal_unavailable connector_stopping
-settings_invalid port_taken folder_in_use folder_unusable journal_too_new internal
+scope_missing webhook_unknown webhook_refused receiver_unknown printer_unavailable journal_unavailable
+connector_stopping
+settings_invalid port_taken folder_in_use folder_unusable journal_too_new secrets_unreadable
+bundle_unsafe internal update_unreachable update_untrusted update_failed release_refused
 pin_refused pairing_input slow_down waiting_confirm pairing_denied finish_conflict pairing_over portal_unproven
 clone_suspected link_exists suite_unknown not_paired link_revoked link_suspended token_expired proof_refused
 nonce_needed link_scope keystore_unreadable right_missing licence_missing step_up_needed conversion_required
@@ -30,6 +32,8 @@ voucher_not_activated voucher_blocked voucher_expired voucher_retired voucher_pi
 voucher_pin_blocked voucher_empty voucher_funds voucher_cap voucher_amount voucher_load_spent voucher_over_reversal
 voucher_currency voucher_country voucher_rate voucher_not_participating voucher_quota voucher_key_body voucher_running
 voucher_voided voucher_order voucher_offline_limit
+provider_down provider_refused provider_unknown provider_must_finish provider_prefix
+shop_range shop_product_gone shop_sign_in shop_unpaid payment_service_away payment_service_refused
 """.split()
 
 # People read these out on the telephone and write them into tickets. A number may be added here; one that stands here
@@ -99,6 +103,15 @@ _PROMISED_NUMBERS = {
     "V503": "voucher_voided",
     "V504": "voucher_order",
     "V506": "voucher_offline_limit",
+    "T601": "provider_down",
+    "T602": "provider_refused",
+    "T603": "provider_unknown",
+    "T604": "provider_must_finish",
+    "T605": "provider_prefix",
+    "S701": "shop_range",
+    "S702": "shop_product_gone",
+    "S703": "shop_sign_in",
+    "S704": "shop_unpaid",
 }
 
 # The office has yet to decide: the request was taken and stands, so 202 tells the connector to ask again. It is raised

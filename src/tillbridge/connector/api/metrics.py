@@ -15,11 +15,13 @@ from tillbridge.protocols.contract import HealthState, TerminalStatus
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
-async def metrics_text(engine: Engine, version: str) -> bytes:
-    """The metrics in Prometheus' text format."""
+async def metrics_text(engine: Engine, version: str, *more: Collector) -> bytes:
+    """The metrics in Prometheus' text format; `more` tells what is not about payments."""
     # A registry for each answer: nothing of the process is in it, and two connectors in one process do not meet.
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Snapshot(engine.figures, await engine.terminals(), len(engine.in_doubt()), version))
+    for one in more:
+        registry.register(one)
     return generate_latest(registry)
 
 

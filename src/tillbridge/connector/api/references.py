@@ -12,20 +12,30 @@ from importlib.util import find_spec
 from typing import Any, Final, cast
 
 from tillbridge import __version__
+from tillbridge.connector.api.day_reports import add_day_reports
+from tillbridge.connector.api.health import add_health
 from tillbridge.connector.api.keys import SHORTEST_KEY, KeyCheck
 from tillbridge.connector.api.portal import add_portal
 from tillbridge.connector.api.receipts import add_receipts
 from tillbridge.connector.api.routes import AddRoutes, api_app
+from tillbridge.connector.api.traces import add_traces
+from tillbridge.connector.api.upstream import add_upstream
+from tillbridge.connector.api.voucher_claims import add_voucher_claims
 from tillbridge.connector.api.voucher_slips import add_voucher_slips
 from tillbridge.connector.api.vouchers import add_vouchers
 from tillbridge.connector.api.webhooks import add_webhooks
+from tillbridge.connector.keeping.day_desk import DayDesk
 from tillbridge.connector.portal.desk import PortalDesk
 from tillbridge.connector.receipts.desk import ReceiptDesk
+from tillbridge.connector.tracing.tracing import WireTracing
 from tillbridge.connector.vouchers.opening import Vouchers
+from tillbridge.connector.vouchers.providers.report import ClaimDesk
+from tillbridge.connector.wellbeing import Watch
 from tillbridge.engine.engine import Engine
 from tillbridge.protocols.registry import DOORS
 from tillbridge.runtime.effects import Runtime
 from tillbridge.upstream.outbox import Outbox
+from tillbridge.upstream.reports.desk import Reports
 
 Reference = tuple[str, str, bytes]
 """The name of the file, its media type, and its content."""
@@ -39,8 +49,13 @@ FEATURES: Final[tuple[AddRoutes, ...]] = (
     lambda app: add_webhooks(app, cast(Outbox, None)),
     lambda app: add_receipts(app, cast(ReceiptDesk, None)),
     lambda app: add_portal(app, cast(PortalDesk, None)),
+    lambda app: add_voucher_claims(app, cast(ClaimDesk, None)),
     lambda app: add_vouchers(app, cast(Vouchers, None)),
     lambda app: add_voucher_slips(app, cast(Vouchers, None), cast(ReceiptDesk, None)),
+    lambda app: add_upstream(app, cast(Reports, None)),
+    lambda app: add_day_reports(app, cast(DayDesk, None)),
+    lambda app: add_health(app, cast(Watch, None)),
+    lambda app: add_traces(app, cast(WireTracing, None)),
 )
 """What a connector's composition adds to the native interface, for its description: with nothing behind it."""
 

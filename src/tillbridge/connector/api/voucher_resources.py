@@ -13,7 +13,9 @@ from tillbridge.connector.api.bodies import LONGEST_NAME, AmountBody, Body, Name
 from tillbridge.connector.api.outcome_resources import AmountResource, Resource
 from tillbridge.connector.api.problems import VOUCHER_AMOUNT, problem_response
 from tillbridge.connector.vouchers.judging import LEGACY, LEGACY_CODE, LEGACY_TEXT
-from tillbridge.connector.vouchers.model import RUNNING, Action, Case, Decision, Kind, Offline, State
+from tillbridge.connector.vouchers.model import RUNNING, Action, Case, Claim, Decision, Kind, Offline, State
+from tillbridge.connector.vouchers.providers.asking import Balance, state_of
+from tillbridge.connector.vouchers.providers.profile import PinRule, Profile
 from tillbridge.domain.cashier_refusals import refusal_text
 from tillbridge.domain.cashier_texts import Language
 from tillbridge.domain.cashier_vouchers import PUT_BACK_SLIP, voucher_text
@@ -101,14 +103,81 @@ class DecideBody(Body):
     reason: PersonText
 
 
+class ProviderResource(Resource):
+    """Another maker's provider whose voucher it is, and what it says of it. `pin`: none, optional or required."""
+
+    prefix: str
+    name: str
+    pin: PinRule
+    reverse: bool
+    redeemable: bool
+    message: str
+
+
+class ClaimResource(Resource):
+    """What another maker's provider has to do with an action.
+
+    `reversible`: it can be asked to take it back. `asked` is what it was asked to take; `before` and `after` are its
+    balances around that, `after` as it was seen at `looked_at`. `said` is what was heard where it cannot be believed:
+    the evidence by which a person decides about a case `provider_unknown`.
+    """
+
+    prefix: str
+    name: str
+    reversible: bool
+    asked: AmountResource | None
+    before: AmountResource | None
+    after: AmountResource | None
+    looked_at: datetime | None
+    said: str
+
+    @classmethod
+    def of(cls, claim: Claim, unit: str) -> "ClaimResource":
+        """This claim."""
+
+        def amount(minor: int | None) -> AmountResource | None:
+            return None if minor is None else AmountResource.of(Money(minor, currency(unit)))
+
+        return cls(
+            prefix=claim.prefix,
+            name=claim.name,
+            reversible=claim.reversible,
+            asked=amount(claim.asked),
+            before=amount(claim.before),
+            after=amount(claim.after),
+            looked_at=claim.looked_at,
+            said=claim.said,
+        )
+
+
 class VoucherResource(Resource):
-    """A voucher at the moment `as_of`; its balance is never kept for later."""
+    """A voucher at the moment `as_of`; its balance is never kept for later. `provider`: it is one of another maker."""
 
     number: str
     state: VoucherState
     balance: AmountResource
     country: str
     as_of: datetime
+    provider: ProviderResource | None = None
+
+    @classmethod
+    def of_provider(cls, number: str, seen: Balance, profile: Profile, at: datetime) -> "VoucherResource":
+        """What a provider says of a voucher of its."""
+        return cls(
+            number=f"…{number[-4:]}",
+            state=state_of(seen),
+            balance=AmountResource.of(Money(seen.balance, currency(profile.currency))),
+            country="",
+            as_of=at,
+            provider=ProviderResource(
+                prefix=profile.prefix,
+                name=profile.name,
+                pin=profile.pin,
+                reverse=profile.reverse,
+                redeemable=seen.redeemable,
+                message=seen.message,
+            ),
+        )
 
     @classmethod
     def of(cls, facts: VoucherFacts) -> "VoucherResource":
@@ -146,7 +215,7 @@ class ActionResource(Resource):
     belonged to another portal, and a person has looked after it. `offline`: it may be taken (`wanted`) or was taken
     without a connection and not checked (`open`, the portal has not heard of it yet; `told`); `loss` is what of it the
     portal could not take from the voucher then. `guest_text` is for the slip of a guest whose money is
-    on its way back.
+    on its way back. `provider`: the voucher is one of another maker, and this is claimed from it.
     """
 
     key: str
@@ -171,6 +240,7 @@ class ActionResource(Resource):
     refusal: VoucherRefusalResource | None
     cashier_text: dict[Language, str] | None
     guest_text: dict[Language, str] | None
+    provider: ClaimResource | None = None
 
     @classmethod
     def of(cls, action: Action, now: datetime, case: Case | None) -> "ActionResource":
@@ -197,8 +267,9 @@ class ActionResource(Resource):
             offline=action.offline,
             loss=_amount(action, action.loss),
             refusal=None if refused is None else _refusal(refused, action.currency),
-            cashier_text=sentences(BridgeError(Code.VOUCHER_RUNNING), "") if action.state in RUNNING else None,
+            cashier_text=sentences(not_known(action), "") if action.state in RUNNING else None,
             guest_text=_guest(action),
+            provider=None if action.claim is None else ClaimResource.of(action.claim, action.currency),
         )
 
 
@@ -236,6 +307,14 @@ class ReceiptActionsResource(Resource):
                 sums[one.taken.currency] = sums.get(one.taken.currency, 0) + one.taken.minor
         paid = tuple(AmountResource.of(Money(minor, currency(code))) for code, minor in sorted(sums.items()))
         return cls(receipt=receipt, paid=paid, actions=found)
+
+
+def not_known(action: Action) -> BridgeError:
+    """What a till hears of an action that is not known yet, or that only a person can tell about."""
+    if action.with_person and action.claim is not None:
+        members = {"provider": action.claim.name, "key": action.key}
+        return BridgeError(Code.PROVIDER_UNKNOWN, action.claim.said, place="key", members=members)
+    return BridgeError(Code.VOUCHER_RUNNING)
 
 
 def voucher_problem(error: BridgeError, unit: str = "", moved: MoneyMoved = MoneyMoved.NO) -> Response:

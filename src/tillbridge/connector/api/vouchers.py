@@ -1,7 +1,7 @@
 """The vouchers of the native interface. docs/reference/connector-vouchers.md is their manual."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,13 +29,16 @@ from tillbridge.connector.api.voucher_resources import (
     RedeemBody,
     VoucherKey,
     VoucherResource,
+    not_known,
     voucher_problem,
 )
 from tillbridge.connector.vouchers.model import RUNNING, Action, Kind, Standing, State, Wanted
 from tillbridge.connector.vouchers.opening import Vouchers
+from tillbridge.connector.vouchers.providers.codes import read_scan, with_pin
+from tillbridge.connector.vouchers.providers.profile import Profile
 from tillbridge.domain.codes import Code
 from tillbridge.domain.errors import BridgeError
-from tillbridge.domain.voucher_code import read_code, with_pin
+from tillbridge.domain.outcome import MoneyMoved
 from tillbridge.domain.voucher_entries import VOUCHER_ENTRIES
 from tillbridge.link.voucher_messages import KEY_PATTERN
 
@@ -69,8 +72,10 @@ UNANSWERED: Final = (*_WAY, Code.CURRENCY_UNKNOWN)
 _BOOKING: Final = (*WRITING, *_WAY, *VOUCHER_ENTRIES, Code.CURRENCY_UNKNOWN, Code.ALREADY_CLOSED)
 _CHANGING: Final = (*WRITING, *ONE, Code.CONNECTOR_STOPPING)
 _READING: Final = (Code.CONNECTOR_STOPPING,)
-_RESOLVING: Final = (*_CHANGING, Code.ALREADY_CLOSED)
-_ENDING: Final = (*WRITING, Code.CONNECTOR_STOPPING, Code.VOUCHER_RUNNING)
+_RESOLVING: Final = (*_CHANGING, Code.ALREADY_CLOSED, Code.PROVIDER_MUST_FINISH)
+_FOREIGN: Final = (Code.PROVIDER_UNKNOWN, Code.PROVIDER_MUST_FINISH)
+_BACK_AGAIN: Final = (*_CHANGING, Code.VOUCHER_RUNNING, *_FOREIGN)
+_ENDING: Final = (*WRITING, Code.CONNECTOR_STOPPING, Code.VOUCHER_RUNNING, *_FOREIGN)
 _REVERSING: Final = (*_CHANGING, Code.VOUCHER_LOAD_SPENT, Code.VOUCHER_OVER_REVERSAL)
 _NOT_KNOWN: Final[dict[int | str, dict[str, Any]]] = {
     HTTPStatus.ACCEPTED: {"model": ActionResource, "description": "It is not known yet; ask again by its key."}
@@ -94,8 +99,12 @@ class _Routes:
         """What is on a voucher. It needs no PIN, moves nothing, and is asked of the portal each time."""
         del idempotency_key  # every write has one; this one may be repeated as often as anybody likes
         try:
-            code = read_code(body.code)
-            desk = await self._vouchers.desk()
+            scanned = read_scan(body.code, self._vouchers.profiles)
+            desk, code = await self._vouchers.desk(), scanned.code
+            if scanned.provider:
+                seen = await desk.lookup_at(scanned.provider, code.number, body.currency)
+                profile = desk.providers.of(scanned.provider).profile
+                return json_answer(VoucherResource.of_provider(code.number, seen, profile, self._vouchers.now()))
             facts = await desk.lookup(code.number, body.currency, code.merchant or "")
             return json_answer(VoucherResource.of(facts))
         except BridgeError as error:
@@ -145,7 +154,11 @@ class _Routes:
         It reaches the portal in the end, however long that takes: `putback_queued` is as good as done.
         """
         del idempotency_key  # the action's own key says it all: to put back twice is to put back once
-        return json_answer(self._shown(await (await self._desk(key)).put_back(key)))
+        desk = await self._desk(key)
+        try:
+            return json_answer(self._shown(await desk.put_back(key)))
+        except BridgeError as error:
+            return voucher_problem(error)
 
     async def reverse(self, key: str, idempotency_key: IdempotencyKey) -> Response:
         """Takes off again what was loaded, as long as nothing of it is spent."""
@@ -182,7 +195,10 @@ class _Routes:
         del idempotency_key  # as with closing
         receipt = _receipt(ref)
         desk = await self._vouchers.desk_or_none()
-        found = [] if desk is None else await desk.cancel(receipt)
+        try:
+            found = [] if desk is None else await desk.cancel(receipt)
+        except BridgeError as error:
+            return voucher_problem(error)
         return json_answer(ReceiptActionsResource.of(receipt, map(self._shown, found)))
 
     # ------------------------------------------------------------ shared
@@ -192,11 +208,14 @@ class _Routes:
 
     async def _booked(self, key: str, kind: Kind, body: RedeemBody | LoadBody, unit: str) -> Response:
         try:
-            action = await (await self._vouchers.desk()).ask(key, _wanted(kind, body))
+            desk = await self._vouchers.desk()
+            action = await desk.ask(key, _wanted(kind, body, self._vouchers.profiles))
         except BridgeError as error:
             return voucher_problem(error, unit)
         if action.state is State.REFUSED and action.refusal is not None:
             return voucher_problem(action.refusal, unit)
+        if action.with_person and action.state in RUNNING:
+            return voucher_problem(not_known(action), unit, MoneyMoved.UNKNOWN)
         return json_answer(self._shown(action), HTTPStatus.ACCEPTED if action.state in RUNNING else HTTPStatus.OK)
 
     def _shown(self, action: Action) -> ActionResource:
@@ -252,7 +271,7 @@ def _action_routes(of: _Routes) -> tuple[Route, ...]:
     one, refund, settle = ActionHistoryResource, (Scope.REFUND,), (Scope.SETTLE,)
     return (
         Route("GET", path, of.one, "get_voucher_action", "Ask by key", TAG, one, (*ONE, *_READING)),
-        Route("POST", f"{path}/put-back", *back, "Put it back", TAG, shape, _CHANGING, _BACK),
+        Route("POST", f"{path}/put-back", *back, "Put it back", TAG, shape, _BACK_AGAIN, _BACK),
         Route("POST", f"{path}/reverse", *reverse, "Reverse a load", TAG, shape, _REVERSING, refund),
         Route("POST", f"{path}/resolve", *resolve, "Decide about it", TAG, shape, _RESOLVING, settle),
     )
@@ -266,11 +285,12 @@ def _receipt_routes(of: _Routes) -> tuple[Route, ...]:
     )
 
 
-def _wanted(kind: Kind, body: RedeemBody | LoadBody) -> Wanted:
-    """What the till asks for; `BridgeError`: what `read_code` and `with_pin` refuse, CURRENCY_UNKNOWN."""
-    code = read_code(body.code)
+def _wanted(kind: Kind, body: RedeemBody | LoadBody, profiles: Sequence[Profile]) -> Wanted:
+    """What the till asks for; `BridgeError`: what `read_scan` and `with_pin` refuse, CURRENCY_UNKNOWN."""
+    scanned = read_scan(body.code, profiles)
+    code = scanned.code
     if isinstance(body, RedeemBody):
-        code = with_pin(code, body.pin)
+        code = with_pin(scanned, body.pin, next((one for one in profiles if one.prefix == scanned.provider), None))
         asked = body.exact or body.up_to
         exact = body.exact is not None
     else:
@@ -289,7 +309,8 @@ def _wanted(kind: Kind, body: RedeemBody | LoadBody) -> Wanted:
         station=body.station,
         operator=body.operator,
         merchant=code.merchant or "",
-        offline=isinstance(body, RedeemBody) and body.offline,
+        offline=isinstance(body, RedeemBody) and body.offline and not scanned.provider,
+        provider=scanned.provider,
     )
 
 

@@ -12,16 +12,24 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
+from tillbridge.connector.api.health import add_health
 from tillbridge.connector.api.keys import KeyCheck, Keyring
 from tillbridge.connector.api.metrics import CONTENT_TYPE, metrics_text
+from tillbridge.connector.api.more_metrics import MoreMetrics, Surroundings
+from tillbridge.connector.api.notifications import PATH as NOTIFICATIONS
+from tillbridge.connector.api.notifications import HipayNotifications
 from tillbridge.connector.api.problems import as_bridge_error, problem_response
-from tillbridge.connector.api.routes import PREFIX, api_app, bearer_key, client_address
+from tillbridge.connector.api.report_metrics import ReportMetrics
+from tillbridge.connector.api.routes import PREFIX, AddRoutes, api_app, bearer_key, client_address
 from tillbridge.connector.api.scopes import Scope as KeyScope
+from tillbridge.connector.api.traces import add_traces
 from tillbridge.connector.console.acceptance import AcceptancePages
+from tillbridge.connector.console.day_reports import DayReportPages
 from tillbridge.connector.console.doors import DoorPages
 from tillbridge.connector.console.gate import Gate
 from tillbridge.connector.console.listing import Listing
 from tillbridge.connector.console.moving import Moving
+from tillbridge.connector.console.notifications import NotificationPages
 from tillbridge.connector.console.pages import Pages
 from tillbridge.connector.console.portal import PortalPages
 from tillbridge.connector.console.receipts import ReceiptPages
@@ -31,14 +39,17 @@ from tillbridge.connector.console.site import Premises, Site
 from tillbridge.connector.console.terminals import TerminalPages
 from tillbridge.connector.console.tester import TesterPages
 from tillbridge.connector.console.till import Till
+from tillbridge.connector.console.tracing import TracePages
 from tillbridge.connector.console.undelivered import Undelivered
 from tillbridge.connector.console.vouchers import VoucherPages
 from tillbridge.connector.settings import ConsoleSettings
+from tillbridge.connector.wellbeing import Watch
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.outcome import MoneyMoved
 from tillbridge.engine.engine import Engine
 from tillbridge.protocols.contract import HostControl
 from tillbridge.runtime.effects import Runtime
+from tillbridge.runtime.logging import log_figures
 from tillbridge.web.answered import Answered
 from tillbridge.web.asgi import App
 from tillbridge.web.guard import LoopbackGuard
@@ -70,11 +81,15 @@ def console_app(
     """
     keys = KeyCheck(key, runtime.clock, named_keys)
     site = Site(engine, host, keys, Sessions(runtime.clock, runtime.chance), settings, runtime, premises)
+    watch = Watch(engine, host, runtime)
+    notifications = HipayNotifications(premises.features.reports, runtime.clock)
     app = Starlette(
         routes=[
             Route("/healthz", _healthz(engine, host), methods=["GET"]),
-            Route("/metrics", _metrics(engine, host, keys, open_to_all=_only_here(settings.host)), methods=["GET"]),
-            Mount(PREFIX, app=api_app(engine, keys, runtime, host.version, premises.features.routes)),
+            Route("/readyz", _readyz(watch), methods=["GET"]),
+            Route("/metrics", _metrics(site, watch, open_to_all=_only_here(settings.host)), methods=["GET"]),
+            Route(f"{PREFIX}{NOTIFICATIONS}", notifications.take, methods=["POST"]),
+            Mount(PREFIX, app=api_app(engine, keys, runtime, host.version, _native(site, watch))),
             Mount("/static", app=OwnFiles("tillbridge.connector.console")),
             *_pages(site),
         ],
@@ -88,9 +103,17 @@ def console_app(
 def _pages(site: Site) -> list[Route]:
     """Every page of the console. The more particular path stands before the one that would take it for a number."""
     gate = Gate(site)
-    parts = (Listing(site), Undelivered(site), Pages(site), Till(site), Reconciling(site), Moving(site))
+    parts = (
+        Listing(site),
+        Undelivered(site),
+        Pages(site),
+        Till(site),
+        DayReportPages(site),
+        Reconciling(site),
+        Moving(site),
+    )
     more = (ReceiptPages(site), DoorPages(site), TerminalPages(site), TesterPages(site), AcceptancePages(site))
-    all_parts = (*parts, *more, VoucherPages(site), PortalPages(site))
+    all_parts = (*parts, *more, VoucherPages(site), PortalPages(site), TracePages(site), NotificationPages(site))
     return [*gate.routes(), *(route for part in all_parts for route in part.routes(gate))]
 
 
@@ -102,13 +125,32 @@ def _healthz(engine: Engine, host: HostControl) -> Callable[[Request], Awaitable
     return healthz
 
 
-def _metrics(
-    engine: Engine, host: HostControl, keys: KeyCheck, *, open_to_all: bool
-) -> Callable[[Request], Awaitable[Response]]:
+def _native(site: Site, watch: Watch) -> list[AddRoutes]:
+    """What the native interface has besides payments."""
+    health_and_traces = (lambda app: add_health(app, watch), lambda app: add_traces(app, site.tracing))
+    return [*site.premises.features.routes, *health_and_traces]
+
+
+def _readyz(watch: Watch) -> Callable[[Request], Awaitable[Response]]:
+    async def readyz(_: Request) -> Response:
+        found = await watch.look()
+        status = HTTPStatus.OK if found.ready else HTTPStatus.SERVICE_UNAVAILABLE
+        # Nobody has shown a key: what is wrong is said, and not which terminals there are.
+        troubles = sorted({one.trouble.value for one in found.obstacles})
+        return JSONResponse({"ready": found.ready, "troubles": troubles}, status)
+
+    return readyz
+
+
+def _metrics(site: Site, watch: Watch, *, open_to_all: bool) -> Callable[[Request], Awaitable[Response]]:
     async def metrics(request: Request) -> Response:
         if not open_to_all:
-            keys.grant(bearer_key(request), client_address(request)).require(KeyScope.READ)
-        return Response(await metrics_text(engine, host.version), media_type=CONTENT_TYPE)
+            site.keys.grant(bearer_key(request), client_address(request)).require(KeyScope.READ)
+        link = site.premises.features.portal.standing()
+        around = Surroundings(await watch.look(), link, log_figures(), site.tracing.running)
+        reports = ReportMetrics(site.premises.features.reports.receivers())
+        text = await metrics_text(site.engine, site.host.version, MoreMetrics(around), reports)
+        return Response(text, media_type=CONTENT_TYPE)
 
     return metrics
 

@@ -11,10 +11,11 @@ from starlette.routing import Route
 from tillbridge.connector.api.problems import as_bridge_error, problem_response
 from tillbridge.connector.api.stream import PaymentStream
 from tillbridge.connector.console.gate import Gate
+from tillbridge.connector.console.reported import whole_timeline
 from tillbridge.connector.console.sessions import Session
 from tillbridge.connector.console.settling import ANSWERS, Verdict, blank, one_line, read_verdict
 from tillbridge.connector.console.site import Site
-from tillbridge.connector.console.timeline import facts, slip, timeline
+from tillbridge.connector.console.timeline import facts, slip
 from tillbridge.connector.console.views import (
     abortable,
     awaits_signature,
@@ -98,6 +99,7 @@ class Pages:
         payment = await self._named(request)
         words = self._site.words(request)
         terminals = await self._engine.terminals()
+        reports = self._site.premises.features.reports
         notice = request.query_params.get("notice")
         return self._site.page(
             request,
@@ -113,7 +115,9 @@ class Pages:
             follow_ups=follow_ups(payment, terminals),
             parent=payment.parent,
             facts=facts(payment, words),
-            lines=timeline(self._engine.events(payment.id), words),
+            lines=whole_timeline(
+                self._engine.events(payment.id), reports.of_payment(payment.id), reports.notices(payment.id), words
+            ),
             slip=slip(payment.outcome),
             notice=notice if notice in NOTICES else None,
         )

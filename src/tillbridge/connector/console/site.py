@@ -19,6 +19,7 @@ from tillbridge.connector.console.words import Words
 from tillbridge.connector.doors import Doors
 from tillbridge.connector.features import Features
 from tillbridge.connector.settings import ConsoleSettings
+from tillbridge.connector.tracing.tracing import WireTracing
 from tillbridge.connector.wiretest.session import WireTester
 from tillbridge.domain.cashier_texts import Language
 from tillbridge.engine.engine import Engine
@@ -44,7 +45,7 @@ _TEMPLATES.globals["zip"] = zip
 
 @dataclass(frozen=True, slots=True)
 class Premises:
-    """What a connector has besides its engine.
+    """What a connector has besides its engine. Without `tracing` no wire can be traced.
 
     `references` are the descriptions of the doors' languages, as files; they take a moment to be made.
     """
@@ -53,6 +54,7 @@ class Premises:
     tester: WireTester
     features: Features
     references: Callable[[], Sequence[Reference]] = tuple
+    tracing: WireTracing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,13 @@ class Site:
     def tester(self) -> WireTester:
         """The wire tester."""
         return self.premises.tester
+
+    @property
+    def tracing(self) -> WireTracing:
+        """The wire traces."""
+        if self.premises.tracing is None:
+            return WireTracing(self.engine.outbox_access().path.parent, (), self.runtime)
+        return self.premises.tracing
 
     @property
     def cookie(self) -> str:

@@ -30,15 +30,16 @@ COLUMNS: Final = (
 
 async def table(engine: Engine, where: Filter, words: Words) -> AsyncIterator[str]:
     """The head and every payment that fits, newest first, a page of the journal at a time."""
-    yield MARK + _lines(words, [[words.t(f"csv.{name}") for name in COLUMNS]])
+    yield MARK + lines(words, [[words.t(f"csv.{name}") for name in COLUMNS]])
     before: str | None = None
     while found := engine.payments(before, PAGE_LIMIT, where):
-        yield _lines(words, ([_safe(cell) for cell in _row(payment, words)] for payment in found))
+        yield lines(words, ([safe(cell) for cell in _row(payment, words)] for payment in found))
         before = found[-1].id
         await asyncio.sleep(0)  # a year of payments must not hold up the one that runs
 
 
-def _lines(words: Words, rows: Iterator[list[str]] | list[list[str]]) -> str:
+def lines(words: Words, rows: Iterator[list[str]] | list[list[str]]) -> str:
+    """The rows as text, with what a spreadsheet of that language expects between two cells."""
     page = io.StringIO()
     # Where a comma is part of a number, spreadsheets expect a semicolon between two cells.
     between = ";" if words.t("format.decimal") == "," else ","
@@ -46,7 +47,8 @@ def _lines(words: Words, rows: Iterator[list[str]] | list[list[str]]) -> str:
     return page.getvalue()
 
 
-def _safe(cell: str) -> str:
+def safe(cell: str) -> str:
+    """A cell that no spreadsheet works out."""
     return f"'{cell}" if cell.startswith(FORMULAS) else cell
 
 

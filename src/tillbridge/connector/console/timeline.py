@@ -24,7 +24,7 @@ SAID: Final = frozenset({"stage", "progress", "by", "reason", "receiver", "state
 class Line:
     """One event: what happened, what a person wrote about it, and what is for a technician."""
 
-    seq: int
+    seq: int | str
     at: Moment
     tone: Tone
     text: str

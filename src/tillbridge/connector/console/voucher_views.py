@@ -2,19 +2,22 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import groupby
 from typing import Final
 
 from tillbridge.connector.api.voucher_events import told_with_until
 from tillbridge.connector.console.views import Badge, Tone
 from tillbridge.connector.console.words import Moment, Words
-from tillbridge.connector.vouchers.model import RUNNING, Action, Case, Decision, Kind, Line, State
+from tillbridge.connector.vouchers.model import RUNNING, Action, Case, Claim, Decision, Kind, Line, State
+from tillbridge.connector.vouchers.providers.asking import Balance, state_of
+from tillbridge.connector.vouchers.providers.profile import PinRule, Profile
 from tillbridge.connector.vouchers.service import Readiness, VoucherService
 from tillbridge.domain.cashier_refusals import refusal_text
 from tillbridge.domain.cashier_vouchers import voucher_text
 from tillbridge.domain.errors import BridgeError
 from tillbridge.domain.money import EUR, Money, currency
-from tillbridge.domain.voucher_code import masked
+from tillbridge.domain.voucher_code import PIN_DIGITS, VoucherCode, masked
 from tillbridge.link.voucher_messages import VoucherFacts, VoucherState
 
 TONES: Final[Mapping[State, Tone]] = {
@@ -32,6 +35,9 @@ TONES: Final[Mapping[State, Tone]] = {
     State.VOIDED: Tone.CALM,
 }
 _SPENDABLE: Final = frozenset({VoucherState.LOADED})
+_SAID_OF_PROVIDERS: Final = frozenset({State.SENT, State.UNKNOWN, State.CONFIRM_QUEUED, State.PUTBACK_QUEUED})
+"""States whose sentence would speak of the portal."""
+
 _PAID: Final = frozenset({State.DONE, State.CONFIRM_QUEUED, State.CONFIRMED})
 
 
@@ -58,6 +64,11 @@ class VoucherCard:
     at: Moment
     has_pin: bool
     spendable: bool
+    provider: str = ""
+    """The name of another maker's provider, with what it says of the voucher; nothing is loaded there."""
+    message: str = ""
+    pin_needed: bool = True
+    longest_pin: int = PIN_DIGITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +94,7 @@ class ReceiptCard:
     ref: str
     rows: tuple[ActionRow, ...]
     closable: bool
+    cancellable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +109,41 @@ class ActionPage:
     can_put_back: bool
     can_reverse: bool
     decisions: tuple[Decision, ...]
+    evidence: "Evidence | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What another maker's provider has to do with an action; amounts are empty where nothing is known.
+
+    `final`: it takes nothing back, so the receipt has to be finished.
+    """
+
+    name: str
+    asked: str
+    before: str
+    after: str
+    at: Moment | None
+    said: str
+    final: bool
+
+
+def provider_card(code: VoucherCode, seen: Balance, profile: Profile, words: Words, at: datetime) -> VoucherCard:
+    """This voucher of another maker."""
+    state = state_of(seen)
+    spendable = seen.redeemable and seen.balance > 0
+    return VoucherCard(
+        f"…{code.number[-4:]}",
+        Badge(Tone.GOOD if spendable else Tone.CALM, words.t(f"vouchers.life.{state}")),
+        words.amount(Money(seen.balance, currency(profile.currency))),
+        words.moment(at),
+        code.pin is not None or profile.pin is PinRule.NONE,
+        spendable,
+        provider=profile.name,
+        message=seen.message,
+        pin_needed=profile.pin is PinRule.REQUIRED,
+        longest_pin=profile.pin_digits,
+    )
 
 
 def voucher_card(facts: VoucherFacts, words: Words, *, has_pin: bool) -> VoucherCard:
@@ -137,7 +184,8 @@ def receipt_cards(actions: Iterable[Action], words: Words) -> list[ReceiptCard]:
     for ref, group in groupby(by_receipt, key=lambda one: one.receipt):
         found = tuple(group)
         known = all(one.state not in RUNNING for one in found)
-        cards.append(ReceiptCard(ref, tuple(action_row(one, None, words) for one in found), known))
+        final = any(one.claim is not None and one.state in _PAID and not one.claim.reversible for one in found)
+        cards.append(ReceiptCard(ref, tuple(action_row(one, None, words) for one in found), known, not final))
     return cards
 
 
@@ -150,10 +198,11 @@ def action_page(action: Action, case: Case | None, history: Iterable[Line], word
         sentence=_sentence(action, words),
         balance="" if action.balance is None else _amount(action, action.balance, words),
         history=tuple(lines),
-        running=action.state in RUNNING and not action.set_aside,
-        can_put_back=here and action.kind is Kind.REDEEM and action.state in RUNNING | _PAID,
+        running=action.state in RUNNING and not action.set_aside and not _decidable(action),
+        can_put_back=here and action.kind is Kind.REDEEM and _can_go_back(action),
         can_reverse=here and action.kind is Kind.LOAD and action.state in RUNNING | {State.DONE},
         decisions=_decisions(case),
+        evidence=None if action.claim is None else _evidence(action, action.claim, words),
     )
 
 
@@ -175,12 +224,40 @@ def service_sentence(service: VoucherService | None, words: Words) -> str:
     return f"{text} {words.t(f'vouchers.cause.{service.cause}')}" if service.cause else text
 
 
+def _decidable(action: Action) -> bool:
+    """Whether all that there is to decide by is on the page."""
+    return action.with_person and action.claim is not None and action.claim.looked_at is not None
+
+
+def _can_go_back(action: Action) -> bool:
+    if action.claim is not None:
+        return action.state in _PAID and action.claim.reversible
+    return action.state in RUNNING | _PAID
+
+
+def _evidence(action: Action, claim: Claim, words: Words) -> Evidence:
+    def amount(minor: int | None) -> str:
+        return "" if minor is None else _amount(action, minor, words)
+
+    return Evidence(
+        name=f"{claim.prefix} {claim.name}",
+        asked=amount(claim.asked),
+        before=amount(claim.before),
+        after=amount(claim.after),
+        at=None if claim.looked_at is None else words.moment(claim.looked_at),
+        said=claim.said if action.case is not None else "",
+        final=action.state in _PAID and not claim.reversible,
+    )
+
+
 def _decisions(case: Case | None) -> tuple[Decision, ...]:
     match case:
         case None:
             return ()
         case Case.SILENT:
             return (Decision.CONFIRM, Decision.PUT_BACK)
+        case Case.PROVIDER_UNKNOWN:
+            return (Decision.BOOKED, Decision.NOT_BOOKED)
         case _:
             return (Decision.NOTED,)
 
@@ -199,6 +276,8 @@ def _sentence(action: Action, words: Words) -> str:
         return words.t("vouchers.say.unchecked")
     if action.loss and action.state in _PAID:
         return words.t("vouchers.say.lost", amount=_amount(action, action.loss, words))
+    if action.claim is not None and action.state in _SAID_OF_PROVIDERS:
+        return words.t(f"vouchers.provider.say.{action.state}")
     loaded = action.kind is Kind.LOAD and action.state is State.DONE
     return words.t("vouchers.say.loaded" if loaded else f"vouchers.say.{action.state}")
 

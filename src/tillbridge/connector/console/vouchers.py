@@ -15,11 +15,13 @@ from tillbridge.connector.console.persons import Signed, read_signed
 from tillbridge.connector.console.sessions import Session
 from tillbridge.connector.console.settling import one_line
 from tillbridge.connector.console.site import Site
+from tillbridge.connector.console.voucher_claims import ClaimPages
 from tillbridge.connector.console.voucher_views import (
     Entered,
     VoucherCard,
     action_page,
     action_row,
+    provider_card,
     receipt_cards,
     said,
     service_sentence,
@@ -28,12 +30,14 @@ from tillbridge.connector.console.voucher_views import (
 from tillbridge.connector.console.words import Words
 from tillbridge.connector.receipts.desk import Form
 from tillbridge.connector.vouchers.model import Decision, Kind, Standing, Wanted
+from tillbridge.connector.vouchers.providers.codes import Scanned, read_scan, with_pin
+from tillbridge.connector.vouchers.providers.profile import Profile
 from tillbridge.connector.vouchers.service import Readiness
 from tillbridge.connector.vouchers.slip_desk import SlipDesk
 from tillbridge.domain.cashier_refusals import refusal_text
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.money import BY_CODE, EUR, Money, currency, parse_major
-from tillbridge.domain.voucher_code import LONGEST, VoucherCode, read_code, with_pin
+from tillbridge.domain.voucher_code import LONGEST, VoucherCode
 from tillbridge.runtime.sqlite import StorageUnavailable
 from tillbridge.web.forms import read_form
 from tillbridge.web.going import see_other
@@ -52,7 +56,9 @@ _NOTICES: Final = {
     "decided": "vouchers.notice.decided",
     "slip": "vouchers.notice.slip",
 }
-_CODES: Final = frozenset({Code.VOUCHER_UNREADABLE, Code.VOUCHER_CHECK_DIGIT, Code.VOUCHER_UNKNOWN})
+_CODES: Final = frozenset(
+    {Code.VOUCHER_UNREADABLE, Code.VOUCHER_CHECK_DIGIT, Code.VOUCHER_UNKNOWN, Code.PROVIDER_PREFIX}
+)
 _PINS: Final = frozenset({Code.VOUCHER_TWO_PINS, Code.VOUCHER_PIN_NEEDED})
 
 
@@ -68,6 +74,7 @@ class VoucherPages:
     def routes(self, gate: Gate) -> list[Route]:
         """Every page with its path."""
         return [
+            *ClaimPages(self._site).routes(gate),
             gate.page(PATH, self.page),
             # Their answers stand under the page's own path: whoever looks again there finds the page.
             gate.form(PATH, self.act),
@@ -118,9 +125,13 @@ class VoucherPages:
 
     async def put_back(self, request: Request, session: Session) -> Response:
         """Gives back what was taken."""
-        del session
-        key = request.path_params["key"]
-        await (await self._found(key)).put_back(key)
+        key, words = request.path_params["key"], self._site.words(request)
+        try:
+            await (await self._found(key)).put_back(key)
+        except BridgeError as error:
+            if error.code not in {Code.PROVIDER_MUST_FINISH, Code.PROVIDER_UNKNOWN, Code.VOUCHER_RUNNING}:
+                raise
+            return await self._one(request, session, Signed(wrong={"form": said(error, words, "")}))
         return see(f"{PATH}/{key}")
 
     async def reverse(self, request: Request, session: Session) -> Response:
@@ -185,7 +196,7 @@ class VoucherPages:
         form, words = await read_form(request), self._site.words(request)
         entered = replace(self._entered(form), loading=kind is Kind.LOAD)
         try:
-            wanted = _wanted(kind, entered, form)
+            wanted = self._wanted(kind, entered, form)
             action = await (await self._vouchers.desk()).ask(entered.key, wanted, PATIENCE)
         except (BridgeError, StorageUnavailable) as error:
             known = _known(error)
@@ -201,7 +212,7 @@ class VoucherPages:
         form, words = await read_form(request), self._site.words(request)
         entered = self._entered(form)
         try:
-            wanted = replace(_wanted(Kind.REDEEM, entered, form), offline=True)
+            wanted = replace(self._wanted(Kind.REDEEM, entered, form), offline=True)
             action = await (await self._vouchers.desk()).ask(entered.key, wanted, PATIENCE)
         except (BridgeError, StorageUnavailable) as error:
             known = _known(error)
@@ -214,10 +225,15 @@ class VoucherPages:
     async def _looked(self, request: Request, session: Session, entered: Entered) -> Response:
         words, card = self._site.words(request), None
         try:
-            code = read_code(entered.code)
+            scanned = read_scan(entered.code, self._vouchers.profiles)
+            code, profile = scanned.code, self._profile(scanned)
             desk = await self._vouchers.desk()
-            facts = await desk.lookup(code.number, entered.unit, code.merchant or "")
-            card = voucher_card(facts, words, has_pin=code.pin is not None)
+            if profile is not None:
+                seen = await desk.lookup_at(scanned.provider, code.number, entered.unit)
+                card = provider_card(code, seen, profile, words, self._vouchers.now())
+            else:
+                facts = await desk.lookup(code.number, entered.unit, code.merchant or "")
+                card = voucher_card(facts, words, has_pin=code.pin is not None)
         except BridgeError as error:
             wrong = {"code" if error.code in _CODES else "form": said(error, words, entered.unit)}
             entered = replace(entered, wrong={**wrong, **entered.wrong})
@@ -232,6 +248,13 @@ class VoucherPages:
             receipt=one_line(form.get("receipt", "")),
             key=form.get("key", "") or self._site.runtime.ids.new(),
         )
+
+    def _wanted(self, kind: Kind, entered: Entered, form: Mapping[str, str]) -> Wanted:
+        scanned = read_scan(entered.code, self._vouchers.profiles)
+        return _wanted(kind, entered, form, scanned, self._profile(scanned))
+
+    def _profile(self, scanned: Scanned) -> Profile | None:
+        return next((one for one in self._vouchers.profiles if one.prefix == scanned.provider), None)
 
     def _usual_unit(self) -> str:
         latest = self._site.engine.payments(None, 1)
@@ -264,6 +287,7 @@ class VoucherPages:
             entered=replace(entered, unit=entered.unit or self._usual_unit()),
             units=sorted(BY_CODE),
             longest=LONGEST,
+            providers=", ".join(f"{one.prefix} {one.name}" for one in self._vouchers.profiles),
             card=card,
             receipts=receipt_cards(found.open, words),
             cases=cases,
@@ -300,12 +324,12 @@ def see(path: str, notice: str = "") -> Response:
     return see_other(f"{path}?notice={notice}" if notice else path)
 
 
-def _wanted(kind: Kind, entered: Entered, form: Mapping[str, str]) -> Wanted:
+def _wanted(kind: Kind, entered: Entered, form: Mapping[str, str], scanned: Scanned, profile: Profile | None) -> Wanted:
     """What the form asks for; `BridgeError` with the place of the field that is wrong."""
-    code: VoucherCode = read_code(entered.code)
+    code: VoucherCode = scanned.code
     if kind is Kind.REDEEM:
-        code = with_pin(code, form.get("pin") or None)
-        if code.pin is None:
+        code = with_pin(scanned, form.get("pin") or None, profile)
+        if code.pin is None and profile is None:
             raise BridgeError(Code.VOUCHER_PIN_NEEDED, place="pin")
     money = _money(entered)
     if not 0 < len(entered.receipt) <= LONGEST_RECEIPT:
@@ -319,6 +343,7 @@ def _wanted(kind: Kind, entered: Entered, form: Mapping[str, str]) -> Wanted:
         receipt=entered.receipt,
         station="console",
         merchant=code.merchant or "",
+        provider=scanned.provider,
     )
 
 

@@ -18,14 +18,14 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from tillbridge.connector.portal.durable import read_bounded, write_durably
-from tillbridge.connector.portal.sealing import FileSeal, NoSealingKey, SealKind, best_source, source_of
+from tillbridge.connector.portal.sealing import NoSealingKey, SealKind, best_source, file_seal, source_of
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.link import master_token
 from tillbridge.link.base64url import AsBase64Url, Bytes32
 from tillbridge.link.keys import KeyPair
 from tillbridge.link.pairing.words import Grant, GrantedService, Id, Line, Word
 from tillbridge.link.scopes import ServiceState
+from tillbridge.runtime.durable import read_bounded, write_durably
 from tillbridge.runtime.effects import Runtime
 
 KEYSTORE_FILE: Final = "portal-keystore.json"
@@ -223,9 +223,9 @@ class Keystore:
         except OSError as error:
             raise BridgeError(Code.FOLDER_UNUSABLE, f"it cannot be put aside: {error.strerror}") from None
         try:
-            FileSeal(self._folder).key()
+            file_seal(self._folder).key()
         except NoSealingKey:
-            FileSeal(self._folder).forget()  # whatever stands there opens nothing and would only be in the way
+            file_seal(self._folder).forget()  # whatever stands there opens nothing and would only be in the way
 
     def _write(self, kept: Kept) -> None:
         source = best_source(self._folder, self._environment)
@@ -239,7 +239,7 @@ class Keystore:
         write_durably(self._path, envelope.model_dump_json().encode() + b"\n")
         self._seal = source.kind
         if source.kind is not SealKind.FILE:
-            FileSeal(self._folder).forget()
+            file_seal(self._folder).forget()
 
     def _read(self) -> Kept | None:
         try:

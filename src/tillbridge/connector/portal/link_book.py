@@ -15,8 +15,8 @@ from typing import Annotated, Final, Literal
 import structlog
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from tillbridge.connector.portal.durable import read_bounded, write_durably
 from tillbridge.domain.errors import BridgeError, Code
+from tillbridge.runtime.durable import read_bounded, write_durably
 from tillbridge.runtime.effects import Clock
 
 FILE: Final = "portal-commands.json"

@@ -13,11 +13,11 @@ from typing import Annotated, Final, Literal, TypeVar
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from tillbridge.connector.portal.durable import read_bounded, write_durably
 from tillbridge.connector.receipts.settings import ShopLines
 from tillbridge.connector.settings import ConnectorSettings
 from tillbridge.domain.cashier_texts import Language
 from tillbridge.domain.errors import BridgeError, Code
+from tillbridge.runtime.durable import read_bounded, write_durably
 from tillbridge.runtime.logging import Level
 
 M = TypeVar("M", bound=BaseModel)

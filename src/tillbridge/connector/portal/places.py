@@ -9,10 +9,10 @@ import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tillbridge.connector.portal.addresses import checked_address, host_of, is_loopback, port_of
-from tillbridge.connector.portal.durable import read_bounded, write_durably
 from tillbridge.connector.portal.settings import PortalSettings
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.location_number import LocationNumber
+from tillbridge.runtime.durable import read_bounded, write_durably
 
 PLACE_FILE: Final = "portal.json"
 MOST_BYTES: Final = 4096

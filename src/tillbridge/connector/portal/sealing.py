@@ -1,189 +1,36 @@
-"""Where the key comes from that seals the keystore: the system if it can keep one, else a file beside it.
+"""Where the key comes from that seals the keystore: `runtime.sealing`, under the names of the link.
 
-docs/reference/connector-portal.md, section 4. The keystore names the source that it was sealed with and is read with
-that one; each write uses the best source there is, so that a better one is taken up by itself.
+docs/reference/connector-portal.md, section 4.
 """
 
 import os
-import stat
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
-import structlog
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from tillbridge.runtime import sealing
+from tillbridge.runtime.sealing import FileSeal, NoSealingKey, SealKind, SealNames, SealSource
 
-from tillbridge.connector.portal import windows_sealing
-from tillbridge.connector.portal.durable import open_to_others, read_bounded, write_durably
-from tillbridge.link.base64url import KEY_BYTES
-from tillbridge.link.keys import Entropy
+__all__ = ["PORTAL", "NoSealingKey", "SealKind", "SealSource", "best_source", "file_seal", "source_of"]
 
-KEY_FILE: Final = "portal-seal.key"
-WINDOWS_FILE: Final = "portal-seal.dpapi"
-
-CREDENTIAL: Final = "tillbridge-portal"
-"""The name of the systemd credential."""
-
-CREDENTIALS_DIRECTORY: Final = "CREDENTIALS_DIRECTORY"
-MOST_BYTES: Final = 64 * 1024
-"""Of a credential or of a DPAPI blob, which takes a few hundred."""
-
-log = structlog.get_logger(__name__)
-
-
-class SealKind(StrEnum):
-    """Who keeps the sealing key."""
-
-    SYSTEMD = "systemd"
-    WINDOWS = "windows"
-    FILE = "file"
-
-
-class NoSealingKey(Exception):
-    """There is no such key, or it cannot be used. Says why, and never what it is."""
-
-
-class SealSource(Protocol):
-    """One place of a sealing key of 32 bytes."""
-
-    @property
-    def kind(self) -> SealKind:
-        """Its name in the keystore."""
-        ...
-
-    def key(self) -> bytes:
-        """The key that is there; `NoSealingKey` if there is none."""
-        ...
-
-    def made(self, entropy: Entropy) -> bytes:
-        """The key, made first where there is none.
-
-        `NoSealingKey` where it cannot be, `BridgeError(FOLDER_UNUSABLE)` where nothing can be written.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class SystemdSeal:
-    """A credential that systemd has opened for this service; on the disk it is sealed to the computer."""
-
-    directory: Path
-    kind: SealKind = SealKind.SYSTEMD
-
-    def key(self) -> bytes:
-        """See `SealSource.key`."""
-        try:
-            content = read_bounded(self.directory / CREDENTIAL, MOST_BYTES)
-        except OSError as error:
-            raise NoSealingKey(f"the credential {CREDENTIAL} cannot be read: {error.strerror}") from None
-        if content is None:
-            raise NoSealingKey(f"systemd gives no credential {CREDENTIAL}")
-        if not KEY_BYTES <= len(content) <= MOST_BYTES:
-            raise NoSealingKey(f"the credential {CREDENTIAL} must have {KEY_BYTES} bytes of chance or more")
-        # It may be of any length, or text: what seals has exactly the bytes that a key has.
-        return HKDF(hashes.SHA256(), KEY_BYTES, salt=None, info=b"tillbridge portal keystore").derive(content)
-
-    def made(self, entropy: Entropy) -> bytes:
-        """See `SealSource.made`: the person who sets up the service makes it."""
-        del entropy
-        return self.key()
-
-
-@dataclass(frozen=True, slots=True)
-class WindowsSeal:
-    """A key that Windows has sealed to this computer."""
-
-    folder: Path
-    kind: SealKind = SealKind.WINDOWS
-
-    def key(self) -> bytes:
-        """See `SealSource.key`."""
-        try:
-            sealed = read_bounded(self.folder / WINDOWS_FILE, MOST_BYTES)
-            if sealed is None:
-                raise NoSealingKey(f"there is no {WINDOWS_FILE}")
-            return _whole(windows_sealing.unprotect(sealed), WINDOWS_FILE)
-        except OSError as error:
-            raise NoSealingKey(f"Windows does not open {WINDOWS_FILE}: {error.strerror}") from None
-
-    def made(self, entropy: Entropy) -> bytes:
-        """See `SealSource.made`."""
-        if (self.folder / WINDOWS_FILE).exists():
-            return self.key()
-        key = entropy(KEY_BYTES)
-        try:
-            sealed = windows_sealing.protect(key)
-        except OSError as error:
-            raise NoSealingKey(f"Windows does not seal: {error.strerror}") from None
-        write_durably(self.folder / WINDOWS_FILE, sealed)
-        return key
-
-
-@dataclass(frozen=True, slots=True)
-class FileSeal:
-    """A file of the service's own account. Whoever copies the whole folder has the link with it."""
-
-    folder: Path
-    kind: SealKind = SealKind.FILE
-
-    def key(self) -> bytes:
-        """See `SealSource.key`."""
-        path = self.folder / KEY_FILE
-        try:
-            content = read_bounded(path, KEY_BYTES)
-            if content is None:
-                raise NoSealingKey(f"there is no {KEY_FILE}")
-            if open_to_others(path):
-                # A careless copy or a restored backup: closed again, and said, because it may have been read.
-                path.chmod(stat.S_IRUSR | stat.S_IWUSR)
-                log.warning("portal_key_was_open_to_others", file=str(path))
-            return _whole(content, KEY_FILE)
-        except OSError as error:
-            raise NoSealingKey(f"{KEY_FILE} cannot be read: {error.strerror}") from None
-
-    def made(self, entropy: Entropy) -> bytes:
-        """See `SealSource.made`."""
-        if (self.folder / KEY_FILE).exists():
-            return self.key()
-        key = entropy(KEY_BYTES)
-        write_durably(self.folder / KEY_FILE, key)
-        return key
-
-    def forget(self) -> None:
-        """Takes the file away, once nothing is sealed with it any more."""
-        (self.folder / KEY_FILE).unlink(missing_ok=True)
+PORTAL: Final = SealNames(
+    key_file="portal-seal.key",
+    windows_file="portal-seal.dpapi",
+    credential="tillbridge-portal",
+    purpose=b"tillbridge portal keystore",
+)
 
 
 def source_of(kind: SealKind, folder: Path, environment: Mapping[str, str] = os.environ) -> SealSource:
     """The source of this name; `NoSealingKey` where this system has none such."""
-    match kind:
-        case SealKind.SYSTEMD:
-            directory = environment.get(CREDENTIALS_DIRECTORY)
-            if not directory:
-                raise NoSealingKey("this process was not started by systemd with a credential")
-            return SystemdSeal(Path(directory))
-        case SealKind.WINDOWS:
-            return WindowsSeal(folder)
-        case SealKind.FILE:
-            return FileSeal(folder)
+    return sealing.source_of(kind, folder, PORTAL, environment)
 
 
 def best_source(folder: Path, environment: Mapping[str, str] = os.environ) -> SealSource:
     """The best place for a key that this system has."""
-    if sys.platform == "win32":
-        return WindowsSeal(folder)
-    else:  # noqa: RET505  # mypy leaves out the branch of another system only where it is one
-        directory = environment.get(CREDENTIALS_DIRECTORY)
-        if directory and (Path(directory) / CREDENTIAL).exists():
-            return SystemdSeal(Path(directory))
-        return FileSeal(folder)
+    return sealing.best_source(folder, PORTAL, environment)
 
 
-def _whole(key: bytes, name: str) -> bytes:
-    if len(key) != KEY_BYTES:
-        raise NoSealingKey(f"{name} does not hold a key of {KEY_BYTES} bytes")
-    return key
+def file_seal(folder: Path) -> FileSeal:
+    """The key in a file of this folder."""
+    return FileSeal(folder, PORTAL)

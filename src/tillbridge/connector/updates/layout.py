@@ -19,6 +19,9 @@ from typing import Final
 VERSIONS: Final = "versions"
 CURRENT: Final = "current"
 UPDATES: Final = "updates"
+DOWNLOADS: Final = "downloads"
+"""Below `updates`: what is being fetched."""
+
 PROGRAM: Final = "tillbridge.exe" if sys.platform == "win32" else "tillbridge"
 
 LONGEST_VERSION: Final = 64

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -22,6 +23,7 @@ from tillbridge.connector.vouchers.model import (
     WORKING,
     Action,
     Case,
+    Claim,
     Decision,
     Elsewhere,
     Kind,
@@ -32,11 +34,17 @@ from tillbridge.connector.vouchers.model import (
     Wanted,
 )
 from tillbridge.connector.vouchers.moves import Found
+from tillbridge.connector.vouchers.providers.asking import Balance
+from tillbridge.connector.vouchers.providers.claims import OF_SPAN, check_back
+from tillbridge.connector.vouchers.providers.deciding import broken_off, settles
+from tillbridge.connector.vouchers.providers.known import Providers
+from tillbridge.connector.vouchers.providers.worker import ProviderWorker
 from tillbridge.connector.vouchers.receipts import ReceiptState
 from tillbridge.connector.vouchers.telling import Teller
 from tillbridge.connector.vouchers.way import Way
 from tillbridge.connector.vouchers.worker import Worker
 from tillbridge.domain.errors import BridgeError, Code
+from tillbridge.engine.journal.records import to_micros
 from tillbridge.link.offline_messages import OfflineTerms
 from tillbridge.link.voucher_messages import VoucherFacts
 from tillbridge.runtime.effects import Runtime
@@ -62,11 +70,14 @@ class _Job:
 class VoucherDesk:
     """One per connector. Actions go on in `run`, so that a till that hangs up stops none of them."""
 
-    def __init__(self, journal: Journal, way: Way, runtime: Runtime) -> None:
+    def __init__(self, journal: Journal, way: Way, runtime: Runtime, providers: Providers | None = None) -> None:
         self._journal = journal
+        self.providers = providers or Providers((), "")
+        """Other makers whose vouchers are taken here."""
         self._way = way
         self._runtime = runtime
         self._worker = Worker(journal, way, runtime, self._has_changed)
+        self._provider_worker = ProviderWorker(journal, self.providers, runtime, self._has_changed)
         self._group: asyncio.TaskGroup | None = None
         self._jobs: dict[str, _Job] = {}
         self._changed = asyncio.Event()
@@ -82,18 +93,28 @@ class VoucherDesk:
         self._check_paired()
         return await self._way.lookup(number, currency, merchant)
 
+    async def lookup_at(self, provider: str, number: str, currency: str) -> Balance:
+        """What is on a voucher of another maker at this moment. `BridgeError` as `Providers.lookup`."""
+        return await self.providers.lookup(provider, number, currency)
+
+    def claims(self, begin: datetime, end: datetime) -> list[Action]:
+        """What was asked of other makers' providers from one moment up to another, oldest first."""
+        return self._journal.rows(OF_SPAN, (to_micros(begin), to_micros(end)))
+
     async def ask(self, key: str, wanted: Wanted, patience: float | None = None) -> Action:
         """Redeems or loads, once for each key, and waits for the end, `PATIENCE` seconds unless told otherwise.
 
         The action may still be running then. `BridgeError`: VOUCHER_KEY_BODY where the key stands for something else,
-        VOUCHER_VOIDED, ALREADY_CLOSED; NOT_PAIRED. What the portal refuses is in the action.
+        VOUCHER_VOIDED, ALREADY_CLOSED; NOT_PAIRED; for other makers as `Providers.claim`. What the portal or a provider
+        refuses is in the action.
         """
         job, found = self._jobs.get(key), self._journal.find(key)
         at_work = job is not None and not (job.begun.done() and found is not None and _anew(found))
         if not at_work and (found is None or _anew(found)):
             if found is not None:
                 self._journal.check_same(found, wanted)
-            job = self._start(key, wanted, self._check_paired())
+            portal, claim = self.providers.claim(wanted) if wanted.provider else (self._check_paired(), None)
+            job = self._start(key, wanted, portal, claim)
         elif not at_work and found is not None and found.works:
             self._restart(key)  # the disk had failed when it was begun
         if job is not None:
@@ -118,7 +139,7 @@ class VoucherDesk:
     async def put_back(self, key: str, patience: float | None = None) -> Action:
         """Gives back what was taken, whatever became of it; a key that was never seen will never be carried out.
 
-        `BridgeError(FIELD_INVALID)` for a load, which is reversed.
+        `BridgeError(FIELD_INVALID)` for a load, which is reversed; for other makers' vouchers as `check_back`.
         """
         return await self._take_back(key, Kind.REDEEM, State.PUTBACK_QUEUED, _short(patience))
 
@@ -148,9 +169,13 @@ class VoucherDesk:
             raise BridgeError(Code.ALREADY_CLOSED, "nobody has to decide about it", place="key")
         words = {"decision": decision.value, "by": by, "reason": reason}
         match decision:
+            case Decision.BOOKED | Decision.NOT_BOOKED | Decision.NOTED if case is Case.PROVIDER_UNKNOWN:
+                await self._journal.move(key, *settles(action, decision, now), words)
+            case Decision.BOOKED | Decision.NOT_BOOKED:
+                raise BridgeError(Code.FIELD_INVALID, "no provider is asked about here", place="decision")
             case Decision.NOTED if case is Case.SILENT:
                 raise BridgeError(Code.FIELD_INVALID, "a payment is confirmed or put back", place="decision")
-            case Decision.NOTED if case is Case.OTHER_PORTAL:
+            case Decision.NOTED if case in {Case.OTHER_PORTAL, Case.PROVIDER_BACK}:
                 await self._journal.set_aside(key, now, words)
             case Decision.NOTED:
                 await self._journal.note(key, now, Found(settled=True), words)
@@ -159,6 +184,7 @@ class VoucherDesk:
             case Decision.CONFIRM:
                 await self._journal.move(key, State.CONFIRM_QUEUED, now, words=words)
             case Decision.PUT_BACK:
+                check_back(action)
                 await self._journal.move(key, State.PUTBACK_QUEUED, now, words=words)
         self._restart(key)
         return await self._settled(key, QUEUED, SHORT_PATIENCE)
@@ -189,7 +215,11 @@ class VoucherDesk:
     def case(self, action: Action) -> Case | None:
         """Why a person has to look at it, if so."""
         portal = self._way.portal
-        if action.works and portal is not None and portal != action.portal:
+        if action.claim is not None:
+            gone = self.providers.at(action.portal) is None and action.case is not Case.PROVIDER_UNKNOWN
+        else:
+            gone = portal is not None and portal != action.portal
+        if action.works and gone:
             return Case.OTHER_PORTAL
         return action.open_case(self._runtime.clock.now())
 
@@ -226,34 +256,39 @@ class VoucherDesk:
             raise BridgeError(Code.NOT_PAIRED, "there is no link with a portal")
         return portal
 
-    def _start(self, key: str, wanted: Wanted | None, portal: str = "") -> _Job:
+    def _start(self, key: str, wanted: Wanted | None, portal: str = "", claim: Claim | None = None) -> _Job:
         """From here to the end of this function nothing waits: of two requests at once the second finds the first."""
         if self._group is None:
             raise BridgeError(Code.CONNECTOR_STOPPING)
         begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        task = self._group.create_task(self._carry(key, wanted, portal, begun), name=f"voucher {key}")
+        task = self._group.create_task(self._carry(key, wanted, (portal, claim), begun), name=f"voucher {key}")
         job = self._jobs[key] = _Job(task, begun)
         task.add_done_callback(lambda _: self._over(key, job))
         return job
 
-    async def _carry(self, key: str, wanted: Wanted | None, portal: str, begun: "asyncio.Future[None]") -> None:
+    async def _carry(
+        self, key: str, wanted: Wanted | None, to: tuple[str, Claim | None], begun: "asyncio.Future[None]"
+    ) -> None:
         if wanted is not None:
             now = self._runtime.clock.now()
             try:
-                await self._journal.begin(key, wanted, portal, now)
-                with suppress(Elsewhere):  # its receipt was cancelled in between
-                    await self._journal.move(key, State.SENT, now)
+                await self._journal.begin(key, wanted, to[0], now, to[1])
+                if to[1] is None:
+                    with suppress(Elsewhere):  # its receipt was cancelled in between
+                        await self._journal.move(key, State.SENT, now)
             except Exception as error:  # noqa: BLE001  # it goes to whoever asked; nothing was sent
                 begun.set_exception(error)
                 begun.exception()  # whoever asked may have left meanwhile
                 return
         elif (action := self._journal.find(key)) is not None and action.state in {State.INTENT, State.SENT}:
             # What was sent before a restart, or broken off, may have arrived.
+            to_state, found = broken_off(action)
             with suppress(Elsewhere):
-                await self._journal.move(key, State.UNKNOWN, self._runtime.clock.now())
+                await self._journal.move(key, to_state, self._runtime.clock.now(), found)
         if not begun.done():
             begun.set_result(None)
-        await self._worker.work(key)
+        action = self._journal.find(key)
+        await (self._worker if action is None or action.claim is None else self._provider_worker).work(key)
 
     def _over(self, key: str, job: _Job) -> None:
         if self._jobs.get(key) is job:
@@ -287,6 +322,7 @@ class VoucherDesk:
             found = self.find(key)
         if found.kind not in {kind, Kind.NOTHING}:
             raise BridgeError(Code.FIELD_INVALID, f"the key is that of a {found.kind}", place="key")
+        check_back(found)
         with suppress(Elsewhere):
             # A refusal that nobody keeps could be asked for anew: from now on it cannot.
             again = found.state is State.REFUSED and found.refusal is not None and kept_by_nobody(found.refusal)
@@ -316,7 +352,7 @@ class VoucherDesk:
 
     def _goes_on(self, key: str, states: frozenset[State]) -> bool:
         action = self.find(key)
-        return action.state in states and not action.set_aside
+        return action.state in states and not action.set_aside and not action.with_person
 
     def _has_changed(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
@@ -326,9 +362,10 @@ class VoucherDesk:
         """Says what waits for the portal, and raises the alarm for what waits too long."""
         now, waiting = self._runtime.clock.now(), self._journal.working()
         queued = [one for one in waiting if one.state in QUEUED or one.untold]
-        oldest = min((since for one in queued if (since := one.queued_at or one.offline_at) is not None), default=None)
-        back = sum(one.state in GOING_BACK for one in queued)
-        told = Unsent(len(queued), oldest, back)
+        ours = [one for one in queued if one.claim is None]  # the portal need not know of what waits for others
+        oldest = min((since for one in ours if (since := one.queued_at or one.offline_at) is not None), default=None)
+        back = sum(one.state in GOING_BACK for one in ours)
+        told = Unsent(len(ours), oldest, back)
         if told != self._told:
             self._told = told
             self._way.waits(told)

@@ -11,13 +11,14 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tillbridge.connector.vouchers import offline
 from tillbridge.connector.vouchers.model import (
     ENDED,
     WORKING,
     Action,
+    Claim,
     Elsewhere,
     Line,
     Offline,
@@ -25,7 +26,7 @@ from tillbridge.connector.vouchers.model import (
     Wanted,
     conflict,
 )
-from tillbridge.connector.vouchers.moves import LINE, NOTHING_NEW, Found, move
+from tillbridge.connector.vouchers.moves import LINE, NOTHING_NEW, Found, begin_claim, move
 from tillbridge.connector.vouchers.offline import Sealed
 from tillbridge.connector.vouchers.receipts import ReceiptState, end, receipt_for
 from tillbridge.connector.vouchers.rows import SELECT, read_action, read_line
@@ -35,7 +36,7 @@ from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.engine.journal.records import to_micros
 from tillbridge.link.offline_messages import OfflineTaken, OfflineTerms
 from tillbridge.runtime.effects import Runtime
-from tillbridge.runtime.sqlite import Committer, CommittingThread, Connect, connect_reading
+from tillbridge.runtime.sqlite import Committer, CommittingThread, Connect, Job, connect_reading
 
 _INSERT: Final = """
 INSERT INTO action (key, kind, state, number, amount, currency, exact, receipt_id, station, operator, portal,
@@ -56,6 +57,13 @@ def _listed(states: frozenset[State]) -> str:
 # Word for word as the index has it: only then is it used.
 _NOT_OVER: Final = f"action.state NOT IN ({_listed(ENDED)}) AND NOT (action.kind = 'load' AND action.state = 'done')"
 
+_ANSWERED: Final = "action.taken > 0 AND NOT set_aside AND offline IS NOT 'open'"
+_NEWEST_ANSWERED: Final = f"{SELECT} WHERE portal = ? AND {_ANSWERED} ORDER BY seq DESC LIMIT 1"
+_ANSWERED_PAGE: Final = f"seq > ? AND seq <= ? AND portal = ? AND action.changed_at >= ? AND {_ANSWERED}"
+
+PAGE: Final = 2000
+"""Rows that are looked at in one go, so that no payment stands still while a long journal is told."""
+
 MOST_LISTED: Final = 500
 """Open actions in one list. A shop has a few; the queue behind is worked on all the same."""
 
@@ -75,8 +83,12 @@ class Journal:
 
     # ------------------------------------------------------------ what is written
 
-    def begin(self, key: str, wanted: Wanted, portal: str, at: datetime) -> "asyncio.Future[None]":
+    def begin(
+        self, key: str, wanted: Wanted, portal: str, at: datetime, claim: Claim | None = None
+    ) -> "asyncio.Future[None]":
         """A new action; rides along. Also one that was refused before anything was done, and is asked for anew.
+
+        With `claim` it is one of another maker's provider, and durable.
 
         `BridgeError`: VOUCHER_VOIDED, ALREADY_CLOSED for a receipt that is over.
         """
@@ -92,9 +104,19 @@ class Journal:
                 where = (wanted.station, wanted.operator, portal)
                 more = (sealed, mark, wanted.merchant, Offline.WANTED if wanted.offline else None)
                 connection.execute(_INSERT, (key, wanted.kind, *what, *where, *more, micros, micros))
+            if claim is not None:
+                begin_claim(connection, key, claim, micros)
             connection.execute(LINE, (key, State.INTENT, micros, "{}"))
 
-        return self._committer.submit(job, durable=False)
+        return self._committer.submit(job, durable=claim is not None)
+
+    def write(self, job: Job) -> "asyncio.Future[Any]":
+        """Runs a job of another part of this journal in its turn, durably."""
+        return self._committer.submit(job, durable=True)
+
+    def rows(self, where: str, values: tuple[object, ...]) -> list[Action]:
+        """The actions for which this holds: the end of a statement behind `SELECT`, with its values."""
+        return [read_action(row) for row in self._reading.execute(f"{SELECT} {where}", values).fetchall()]
 
     def move(
         self,
@@ -217,12 +239,17 @@ class Journal:
         asked = (wanted.kind, wanted.number, wanted.amount, wanted.currency, wanted.exact)
         more = (wanted.receipt, wanted.station, wanted.operator, wanted.merchant, wanted.offline)
         had = (action.kind, action.number, action.amount, action.currency, action.exact)
-        if asked != had or more != (
-            action.receipt,
-            action.station,
-            action.operator,
-            action.merchant,
-            action.offline is not None,
+        if (
+            asked != had
+            or more
+            != (
+                action.receipt,
+                action.station,
+                action.operator,
+                action.merchant,
+                action.offline is not None,
+            )
+            or wanted.provider != (action.claim.prefix if action.claim else "")
         ):
             raise conflict()
         row = self._reading.execute("SELECT pin_mark FROM action WHERE key = ?", (action.key,)).fetchone()
@@ -268,6 +295,25 @@ class Journal:
         """How an action came to where it stands, oldest first."""
         rows = self._reading.execute("SELECT * FROM history WHERE key = ? ORDER BY seq", (key,)).fetchall()
         return [read_line(row) for row in rows]
+
+    def newest_answered(self, portal: str) -> str | None:
+        """The key of the last action that this portal has booked; None if there is none."""
+        row = self._reading.execute(_NEWEST_ANSWERED, (portal,)).fetchone()
+        return None if row is None else str(row["key"])
+
+    def answered_page(
+        self, portal: str, since: datetime | None, after: int
+    ) -> tuple[list[tuple[int, Action]], int | None]:
+        """What this portal has answered, changed since then, behind this place: each with its place, in their order.
+
+        It looks at no more than `PAGE` rows; the second value is where the next look begins, None at the end.
+        """
+        edge = after + PAGE
+        moment = 0 if since is None else to_micros(since)
+        found = self._reading.execute(f"{SELECT} WHERE {_ANSWERED_PAGE} ORDER BY seq", (after, edge, portal, moment))
+        rows = [(int(row["seq"]), read_action(row)) for row in found.fetchall()]
+        last = self._reading.execute("SELECT coalesce(max(seq), 0) FROM action").fetchone()[0]
+        return rows, edge if edge < last else None
 
     def last_line(self) -> int:
         """The number of the newest line of all histories."""

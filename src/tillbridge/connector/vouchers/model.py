@@ -80,7 +80,9 @@ class Case(StrEnum):
 
     `SILENT`: its receipt was neither closed nor cancelled. `PUT_BACK_ELSEWHERE`: the receipt says paid, and the money
     is back on the voucher. `NOT_BOOKED`: the portal does not know what it answered before. `SPENT`: a load could not be
-    reversed. `OTHER_PORTAL`: it belongs to another link than the one that there is now.
+    reversed. `OTHER_PORTAL`: it belongs to another link than the one that there is now, or to a provider that is not in
+    the settings any more. `PROVIDER_UNKNOWN`: nobody knows whether another maker's provider has booked it.
+    `PROVIDER_BACK`: such a provider did not take it back as it was asked to.
     """
 
     SILENT = "silent"
@@ -88,6 +90,8 @@ class Case(StrEnum):
     NOT_BOOKED = "not_booked"
     SPENT = "spent"
     OTHER_PORTAL = "other_portal"
+    PROVIDER_UNKNOWN = "provider_unknown"
+    PROVIDER_BACK = "provider_back"
 
 
 class Offline(StrEnum):
@@ -102,11 +106,43 @@ class Offline(StrEnum):
 
 
 class Decision(StrEnum):
-    """What a person may decide about an open case. `NOTED`: it was looked after elsewhere, and is no case any more."""
+    """What a person may decide about an open case. `NOTED`: it was looked after elsewhere, and is no case any more.
+
+    `BOOKED` and `NOT_BOOKED` say what a provider of another maker has done that gave no answer to be believed.
+    """
 
     CONFIRM = "confirm"
     PUT_BACK = "put_back"
     NOTED = "noted"
+    BOOKED = "booked"
+    NOT_BOOKED = "not_booked"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The part of an action that a provider of another maker has in it: what is claimed from it.
+
+    `prefix` and `name` are the provider's; `reverse` and `idempotent` what its profile promised when it was asked.
+    `asked` is what it was asked to take, `before` and `after` its balances around that, `looked_at` when the second
+    was seen or an answer came. `token` is what it takes back a redemption by. `said` is an answer that was not
+    believed, in few words.
+    """
+
+    prefix: str
+    name: str
+    reverse: bool
+    idempotent: bool
+    asked: int | None = None
+    before: int | None = None
+    after: int | None = None
+    looked_at: datetime | None = None
+    token: str = field(default="", repr=False)
+    said: str = ""
+
+    @property
+    def reversible(self) -> bool:
+        """Whether the provider can be asked to take it back."""
+        return self.reverse and bool(self.token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +164,8 @@ class Wanted:
     operator: str = ""
     merchant: str = ""
     offline: bool = False
+    provider: str = ""
+    """The prefix of another maker's provider whose voucher it is; empty for our own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +203,13 @@ class Action:
     offline: Offline | None = None
     offline_at: datetime | None = None
     loss: int | None = None
+    claim: Claim | None = None
+    """What another maker's provider has to do with it; None for a voucher of our own."""
+
+    @property
+    def with_person(self) -> bool:
+        """Whether nothing more is done at its provider until a person has decided."""
+        return self.claim is not None and self.case in {Case.PROVIDER_UNKNOWN, Case.PROVIDER_BACK}
 
     @property
     def works(self) -> bool:
@@ -179,6 +224,9 @@ class Action:
     @property
     def masked(self) -> str:
         """The number as anybody may see it."""
+        if self.claim is not None:
+            # It may be short, and without a PIN it is as good as money.
+            return f"…{self.number[-4:]}"
         return masked(self.number) if self.number else ""
 
     @property

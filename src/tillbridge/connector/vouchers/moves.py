@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from tillbridge.connector.vouchers.model import ENDED, MOVES, QUEUED, RUNNING, Case, Elsewhere, State
+from tillbridge.connector.vouchers.model import ENDED, MOVES, QUEUED, RUNNING, Case, Claim, Elsewhere, State
 from tillbridge.connector.vouchers.rows import write_refusal
 from tillbridge.domain.errors import BridgeError
 
@@ -25,6 +25,20 @@ class Found:
 
 
 NOTHING_NEW: Final = Found()
+
+_CLAIM: Final = """
+INSERT INTO claim (action_key, provider_prefix, provider_name, takes_back, idempotent, claimed_at)
+    VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (action_key) DO UPDATE SET provider_prefix = excluded.provider_prefix,
+    provider_name = excluded.provider_name, takes_back = excluded.takes_back, idempotent = excluded.idempotent,
+    claimed_at = excluded.claimed_at, asked = NULL, balance_before = NULL, balance_after = NULL, looked_at = NULL,
+    token = '', said = ''"""
+
+
+def begin_claim(connection: sqlite3.Connection, key: str, claim: Claim, micros: int) -> None:
+    """The provider's part of a new action, or of one that is asked for anew, inside a job."""
+    promised = (claim.prefix, claim.name, claim.reverse, claim.idempotent)
+    connection.execute(_CLAIM, (key, *promised, micros))
 
 
 def move(

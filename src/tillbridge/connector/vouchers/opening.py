@@ -4,7 +4,7 @@ A shop without a portal keeps nothing of it in memory and no file of it on the d
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tillbridge.connector.portal.connection import Connection
     from tillbridge.connector.vouchers.desk import VoucherDesk
     from tillbridge.connector.vouchers.model import Told
+    from tillbridge.connector.vouchers.providers.known import Providers
+    from tillbridge.connector.vouchers.providers.profile import Profile, Provider
     from tillbridge.connector.vouchers.service import VoucherService
     from tillbridge.connector.vouchers.service_watch import ServiceWatch
 
@@ -30,8 +32,10 @@ OPENING_SECONDS: Final = 5.0
 class Vouchers:
     """Holds the desk, once there is one. `run` is started with the connection to the portal."""
 
-    def __init__(self, folder: Path, runtime: Runtime) -> None:
+    def __init__(self, folder: Path, runtime: Runtime, providers: "Sequence[Provider]" = (), version: str = "") -> None:
         self._folder = folder
+        self._providers = tuple(providers)
+        self._version = version
         self._runtime = runtime
         self._desk: VoucherDesk | None = None
         self._expected = False
@@ -41,6 +45,11 @@ class Vouchers:
         self._since = runtime.clock.now()
         self.listeners: list[Listener] = []
         """Hear what happens to each action, and how the service stands when that changes."""
+
+    @property
+    def profiles(self) -> "tuple[Profile, ...]":
+        """Other makers whose vouchers are taken here, by the settings: with one there is a desk without a link, too."""
+        return tuple(one.profile for one in self._providers)
 
     @property
     def there(self) -> "VoucherDesk | None":
@@ -94,7 +103,7 @@ class Vouchers:
         """Opens the desk once there is a link, or something is left of an earlier one; then keeps it going."""
         path = self._folder / FILE
         while connection.keystore.fault is not None or not (
-            _linked(connection) or await asyncio.to_thread(path.exists)
+            self._providers or _linked(connection) or await asyncio.to_thread(path.exists)
         ):
             await connection.board.change()
         self._expected, self._connection = True, connection
@@ -103,13 +112,18 @@ class Vouchers:
         desks = await asyncio.to_thread(import_module, "tillbridge.connector.vouchers.desk")
         ways = await asyncio.to_thread(import_module, "tillbridge.connector.vouchers.way")
         services = await asyncio.to_thread(import_module, "tillbridge.connector.vouchers.service_watch")
+        telling = await asyncio.to_thread(import_module, "tillbridge.connector.vouchers.resubmitting")
+        known = await asyncio.to_thread(import_module, "tillbridge.connector.vouchers.providers.known")
         journal = journals.open_journal(self._folder, self._runtime)
+        providers: Providers = known.Providers(self._providers, self._version)
         try:
             way = ways.Way(connection)
-            desk: VoucherDesk = desks.VoucherDesk(journal, way, self._runtime)
+            desk: VoucherDesk = desks.VoucherDesk(journal, way, self._runtime, providers)
             desk.told = self.tell
-            clock = self._runtime.clock
-            watch = self._watch = services.ServiceWatch(connection.board, way, clock, self.tell, desk.keep_terms)
+            clock, again = self._runtime.clock, telling.Resubmitter(journal, way)
+            watch = self._watch = services.ServiceWatch(
+                connection.board, way, clock, self.tell, desk.keep_terms, again.recover
+            )
             self._desk = desk
             self._opened.set()
             self.tell(watch.now())
@@ -119,6 +133,7 @@ class Vouchers:
         finally:
             self._desk = None
             self._opened.clear()
+            await providers.close()
             await journal.close()
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from tillbridge.connector.vouchers.model import Kind, State, Wanted
 from tillbridge.connector.vouchers.moves import move
+from tillbridge.connector.vouchers.providers.claims import check_end
 from tillbridge.domain.errors import BridgeError, Code
 
 REMEMBERED: Final = 6 * 3600 * 1_000_000
@@ -48,13 +49,15 @@ def receipt_for(connection: sqlite3.Connection, wanted: Wanted, micros: int) -> 
 def end(connection: sqlite3.Connection, ref: str, to: ReceiptState, micros: int) -> list[str]:
     """Closes or cancels the receipt and moves what belongs to it; all of it or nothing.
 
-    `BridgeError(VOUCHER_RUNNING)` where it is to be closed and one of its payments is not known yet.
+    `BridgeError(VOUCHER_RUNNING)` where it is to be closed and one of its payments is not known yet; for vouchers of
+    other makers as `check_end`.
     """
     found = _newest(connection, ref, micros)
     number = _new(connection, ref, to, micros) if found is None else found[0]
     rows = connection.execute(
         "SELECT key, kind, state FROM action WHERE receipt_id = ? AND NOT set_aside ORDER BY seq", (number,)
     ).fetchall()
+    check_end(connection, number, cancelled=to is ReceiptState.CANCELLED)
     actions = [(key, Kind(kind), State(state)) for key, kind, state in rows]
     if to is ReceiptState.CLOSED:
         _check_known(actions)

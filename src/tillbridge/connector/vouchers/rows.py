@@ -4,13 +4,14 @@ import json
 import sqlite3
 from typing import Any, Final
 
-from tillbridge.connector.vouchers.model import Action, Case, Kind, Line, Offline, State
+from tillbridge.connector.vouchers.model import Action, Case, Claim, Kind, Line, Offline, State
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.engine.journal.records import from_micros
 
 SELECT: Final = """
-SELECT action.*, coalesce(receipt.ref, '') AS receipt, coalesce(receipt.state = 'open', 0) AS receipt_open
-FROM action LEFT JOIN receipt ON receipt.id = action.receipt_id """
+SELECT action.*, coalesce(receipt.ref, '') AS receipt, coalesce(receipt.state = 'open', 0) AS receipt_open,
+    claim.*
+FROM action LEFT JOIN receipt ON receipt.id = action.receipt_id LEFT JOIN claim ON claim.action_key = action.key """
 
 _CODES: Final = {code.value: code for code in Code}
 
@@ -67,6 +68,22 @@ def read_action(row: sqlite3.Row) -> Action:
         offline=None if row["offline"] is None else Offline(row["offline"]),
         offline_at=None if row["offline_at"] is None else from_micros(row["offline_at"]),
         loss=row["loss"],
+        claim=None if row["action_key"] is None else _read_claim(row),
+    )
+
+
+def _read_claim(row: sqlite3.Row) -> Claim:
+    return Claim(
+        prefix=row["provider_prefix"],
+        name=row["provider_name"],
+        reverse=bool(row["takes_back"]),
+        idempotent=bool(row["idempotent"]),
+        asked=row["asked"],
+        before=row["balance_before"],
+        after=row["balance_after"],
+        looked_at=None if row["looked_at"] is None else from_micros(row["looked_at"]),
+        token=row["token"],
+        said=row["said"],
     )
 
 

@@ -16,7 +16,7 @@ import structlog
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from tillbridge.connector.portal.sealing import FileSeal, NoSealingKey, SealKind, SealSource, best_source, source_of
+from tillbridge.connector.portal.sealing import NoSealingKey, SealKind, SealSource, best_source, file_seal, source_of
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.link.base64url import KEY_BYTES
 from tillbridge.link.keys import Entropy
@@ -82,8 +82,23 @@ def open_seal(
     except (OSError, NoSealingKey) as error:
         raise BridgeError(Code.FOLDER_UNUSABLE, f"no key for PINs can be kept: {error}", place=str(home)) from None
     if best.kind is not SealKind.FILE:
-        FileSeal(home).forget()
+        file_seal(home).forget()
     return PinSeal(kept[1], entropy)
+
+
+def opened_key(connection: sqlite3.Connection, folder: Path, environment: Mapping[str, str]) -> bytes | None:
+    """The key of this journal, for a backup that seals it anew; None where there is none, or it is lost."""
+    kept = _kept(connection, folder / FOLDER, environment)
+    return None if kept is None else kept[1]
+
+
+def seal_anew(
+    connection: sqlite3.Connection, folder: Path, key: bytes, entropy: Entropy, environment: Mapping[str, str]
+) -> None:
+    """Seals the key of a journal that was restored here with this computer's own. `NoSealingKey`, `OSError`."""
+    home = folder / FOLDER
+    home.mkdir(mode=stat.S_IRWXU, exist_ok=True)
+    _write(connection, best_source(home, environment), key, entropy)
 
 
 def _kept(connection: sqlite3.Connection, home: Path, environment: Mapping[str, str]) -> tuple[SealKind, bytes] | None:

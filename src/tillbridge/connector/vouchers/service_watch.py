@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from tillbridge.connector.portal.board import Board
-from tillbridge.connector.portal.faults import UnderMaintenance
+from tillbridge.connector.portal.faults import OVERDUE_SECONDS, UnderMaintenance
 from tillbridge.connector.portal.states import LinkState
 from tillbridge.connector.vouchers.service import VoucherService, service_of
 from tillbridge.connector.vouchers.way import Way
@@ -47,8 +47,10 @@ class ServiceWatch:
         clock: Clock,
         changed: Callable[[VoucherService], None],
         keep: Callable[[OfflineTerms | None], Awaitable[None]],
+        recover: Callable[[], Awaitable[bool]],
     ) -> None:
         self._board = board
+        self._recover = recover
         self._keep = keep
         self._way = way
         self._clock = clock
@@ -72,8 +74,12 @@ class ServiceWatch:
         """What a request about vouchers came to: None where it was carried out."""
         if refusal is not None and refusal.code not in _ABOUT_THE_SERVICE:
             return
+        begun = refusal is not None and refusal.code is Code.MAINTENANCE and self._said is None
         self._said = refusal
         self._look()
+        if begun:
+            # It may be a portal that was restored, and waits for what this connector can tell.
+            self._ask.set()
 
     async def run(self) -> None:
         """Asks how the service stands, and tells what changes, until cancelled."""
@@ -88,7 +94,10 @@ class ServiceWatch:
 
     async def _ask_portal(self) -> None:
         try:
+            recovering = await self._recovering()
             refusal = await self._way.service()
+            if recovering and refusal is None:
+                refusal = UnderMaintenance(None, OVERDUE_SECONDS)
             self.note(refusal)
             if refusal is None:
                 await self._keep(await self._terms())
@@ -97,6 +106,14 @@ class ServiceWatch:
         except Exception:
             # Whatever it is: what a till is refused says the same later, and no payment waits for this.
             log.exception("voucher_service_fault")
+
+    async def _recovering(self) -> bool:
+        try:
+            return await self._recover()
+        except BridgeError as error:
+            # The rest is told the next time; a portal of before there was recovery does not ask for it.
+            log.debug("voucher_recovery_not_asked", code=error.code)
+            return False
 
     async def _terms(self) -> OfflineTerms | None:
         try:

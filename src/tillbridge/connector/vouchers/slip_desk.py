@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 from tillbridge.connector.receipts.desk import Form, ReceiptDesk
 from tillbridge.connector.vouchers.opening import Vouchers
-from tillbridge.connector.vouchers.slips import slip_of_action, slip_of_facts
+from tillbridge.connector.vouchers.providers.codes import read_scan
+from tillbridge.connector.vouchers.slips import slip_of_action, slip_of_balance, slip_of_facts
 from tillbridge.domain.cashier_texts import Language
-from tillbridge.domain.voucher_code import read_code
 from tillbridge.domain.voucher_slip import VoucherSlip, build_slip
 
 if TYPE_CHECKING:
@@ -22,8 +22,12 @@ class SlipDesk:
         self._receipts = receipts
 
     async def of_voucher(self, code: str, currency: str) -> VoucherSlip:
-        """What is on a voucher now. `BridgeError`: what `read_code` refuses, and as `VoucherDesk.lookup`."""
-        read, desk = read_code(code), await self._vouchers.desk()
+        """What is on a voucher now. `BridgeError`: what `read_scan` refuses, and as `VoucherDesk.lookup`."""
+        scanned, desk = read_scan(code, self._vouchers.profiles), await self._vouchers.desk()
+        read = scanned.code
+        if scanned.provider:
+            seen = await desk.lookup_at(scanned.provider, read.number, currency)
+            return slip_of_balance(read.number, seen, currency, self._vouchers.now(), self._vouchers.location)
         facts = await desk.lookup(read.number, currency, read.merchant or "")
         return slip_of_facts(facts, self._vouchers.location)
 

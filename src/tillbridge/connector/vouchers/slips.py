@@ -1,9 +1,11 @@
 """Slips of vouchers from what the desk knows: nothing is said on paper that the portal has not confirmed."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final, assert_never
 
 from tillbridge.connector.vouchers.model import Action, Kind, Line, State
+from tillbridge.connector.vouchers.providers.asking import Balance, state_of
 from tillbridge.domain.money import Money, currency
 from tillbridge.domain.voucher_code import masked
 from tillbridge.domain.voucher_slip import SlipKind, VoucherSlip
@@ -15,6 +17,12 @@ def slip_of_facts(facts: VoucherFacts, location: str) -> VoucherSlip:
     balance = Money(facts.balance, currency(facts.currency))
     state = facts.state.value
     return VoucherSlip(SlipKind.BALANCE, masked(facts.number), facts.as_of, balance, state=state, location=location)
+
+
+def slip_of_balance(number: str, seen: Balance, unit: str, at: datetime, location: str) -> VoucherSlip:
+    """What is on a voucher of another maker, as its provider has just said it."""
+    balance, state = Money(seen.balance, currency(unit)), state_of(seen).value
+    return VoucherSlip(SlipKind.BALANCE, f"…{number[-4:]}", at, balance, state=state, location=location)
 
 
 def slip_of_action(action: Action, history: Sequence[Line], location: str) -> VoucherSlip:

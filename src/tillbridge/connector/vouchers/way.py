@@ -21,6 +21,7 @@ from tillbridge.link.offline_messages import (
     OfflineTaken,
     OfflineTerms,
 )
+from tillbridge.link.recovery_messages import RECOVERY_PATH, RecoveryAsk, RecoveryFacts, Resubmission
 from tillbridge.link.scopes import Scope, Service, ServiceState
 from tillbridge.link.voucher_messages import (
     LOAD_PATH,
@@ -173,6 +174,18 @@ class Way:
     async def reverse(self, key: str) -> Operation:
         """What was loaded is taken off again."""
         return await self._operation(key, _REVERSE)
+
+    async def recovery(self, newest: str | None) -> RecoveryFacts:
+        """What the portal wants to hear again, where it was restored. `newest`: the last action that it answered."""
+        client, body = self._connection.client(), RecoveryAsk(newest=newest).model_dump(mode="json")
+        said = await client.request(Service.WEB_VOUCHERS, "POST", RECOVERY_PATH, body, scopes=_UNDOING)
+        return _read(RecoveryFacts, said)
+
+    async def tell(self, recovery: str, told: Resubmission) -> RecoveryFacts:
+        """Tells actions again that the portal had answered."""
+        client, body = self._connection.client(), told.model_dump(mode="json")
+        path = f"{RECOVERY_PATH}/{recovery}"
+        return _read(RecoveryFacts, await client.request(Service.WEB_VOUCHERS, "POST", path, body, scopes=_UNDOING))
 
     async def _operation(self, key: str, what: str) -> Operation:
         return _read(Operation, await self._request("POST", f"{OPERATIONS_PATH}/{key}/{what}"))

@@ -6,7 +6,7 @@ The bytes themselves are kept in memory for as long as they are shown, and nowhe
 import base64
 import re
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -67,7 +67,7 @@ class Trace:
 
     def __init__(self, clock: Clock, secrets: Iterable[str]) -> None:
         self._clock = clock
-        self._secrets = tuple(_spellings(secrets))
+        self._secrets = tuple(spellings(secrets))
         self._kept: deque[_Kept] = deque(maxlen=MOST_PIECES)
         self._count = 0
 
@@ -92,22 +92,26 @@ class Trace:
         left_out = kept.size - len(kept.raw)
         # A card number that was cut off in the middle would not be known for one.
         raw = bytes(kept.raw).rstrip(b"0123456789") if left_out else bytes(kept.raw)
-        return Piece(kept.number, kept.at, kept.direction, self._readable(raw, kept.direction), kept.size, left_out)
+        return Piece(
+            kept.number, kept.at, kept.direction, readable(raw, kept.direction, self._secrets), kept.size, left_out
+        )
 
-    def _readable(self, raw: bytes, direction: Direction) -> str:
-        try:
-            text = raw.decode("utf-8")
-        except UnicodeDecodeError:
-            text = raw.decode("latin-1")
-        for secret in self._secrets:
-            text = text.replace(secret, REDACTED)
-        text = _HIDDEN.sub(rf"\1{REDACTED}", text)
-        if direction is Direction.SENT:
-            # A till knows no card number; its fixed fields put amount, currency and flags into one row of digits.
-            return _ROW.sub(_masked_if_checked, text).translate(_NAMES)
-        text = hide_card_numbers(text)
-        text = "\n".join(scrub_text(line) if _worth_scrubbing(line) else line for line in text.split("\n"))
-        return text.translate(_NAMES)
+
+def readable(raw: bytes, direction: Direction, hidden: Sequence[str]) -> str:
+    """The bytes as a person may see them. `hidden` are secrets in every spelling; see `spellings`."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        text = raw.decode("latin-1")
+    for secret in hidden:
+        text = text.replace(secret, REDACTED)
+    text = _HIDDEN.sub(rf"\1{REDACTED}", text)
+    if direction is Direction.SENT:
+        # A till knows no card number; its fixed fields put amount, currency and flags into one row of digits.
+        return _ROW.sub(_masked_if_checked, text).translate(_NAMES)
+    text = hide_card_numbers(text)
+    text = "\n".join(scrub_text(line) if _worth_scrubbing(line) else line for line in text.split("\n"))
+    return text.translate(_NAMES)
 
 
 def _worth_scrubbing(line: str) -> bool:
@@ -119,7 +123,8 @@ def _masked_if_checked(row: re.Match[str]) -> str:
     return mask(row[0]) or "" if check_digit_holds(row[0]) else row[0]
 
 
-def _spellings(secrets: Iterable[str]) -> Iterable[str]:
+def spellings(secrets: Iterable[str]) -> Iterable[str]:
+    """Each secret as it may stand on a wire: as it is, and as HTTP Basic has it."""
     for secret in secrets:
         yield secret
         yield base64.b64encode(secret.encode()).decode()

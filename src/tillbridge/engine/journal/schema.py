@@ -40,6 +40,10 @@ def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
                 Code.JOURNAL_TOO_NEW, f"its version is {found}, this release knows {VERSION}", place=str(path)
             )
         return
+    if found == 0:
+        # So that room can be given back bit by bit later on; a file that is empty is written anew in no time.
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        connection.execute("VACUUM")
     for number, step in enumerate(_STEPS[found:], start=found + 1):
         script = step.read_text(encoding="utf-8")
         connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")

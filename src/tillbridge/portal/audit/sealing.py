@@ -12,14 +12,13 @@ from typing import Final
 import structlog
 
 from tillbridge.portal.audit import store
-from tillbridge.portal.audit.chain import START, Head, Link, following, from_text, is_ours, sign, to_text
+from tillbridge.portal.audit.chain import AUDIT, START, Head, Link, following, sign
+from tillbridge.portal.chains import anchor
 from tillbridge.portal.house import House
-from tillbridge.runtime.data_folder import DataFolder
 
 ANCHOR_FILE: Final = "audit-anchor.json"
 """The newest link that was sealed here: beside the keys, where nobody reaches it with the database alone."""
 
-LARGEST_ANCHOR: Final = 4096
 PAUSE_SECONDS: Final = 2.0
 MOST_AT_ONCE: Final = 500
 """Entries in one transaction: short enough that nobody waits long for SQLite's one writer."""
@@ -78,30 +77,13 @@ class Sealer:
                 await store.add_head(connection, head, now)
         if sealed:
             # After the commit, so that the anchor never tells of more than there is.
-            await asyncio.to_thread(_keep, self._house, sign(self._house.vault, now.date(), end))
+            newest = sign(self._house.vault, now.date(), end)
+            await asyncio.to_thread(anchor.keep, self._house, AUDIT, ANCHOR_FILE, newest)
         if head is not None:
             log.info("audit_head_signed", day=head.day.isoformat(), position=end.position)
         return len(sealed)
 
 
-def _keep(house: House, head: Head) -> None:
-    """Moves the anchor on, and never back: a chain that has become shorter was cut, or comes from a backup."""
-    try:
-        kept = kept_anchor(house)
-    except ValueError:
-        kept = None
-    if kept is not None and kept.link.position > head.link.position:
-        log.error("audit_log_is_shorter", anchor=kept.link.position, position=head.link.position)
-        return
-    DataFolder(house.settings.data).write(ANCHOR_FILE, to_text(head))
-
-
 def kept_anchor(house: House) -> Head | None:
     """The anchor beside the keys. `ValueError` if it is not as we have written it; None if there is none yet."""
-    text = DataFolder(house.settings.data).read(ANCHOR_FILE, LARGEST_ANCHOR)
-    if text is None:
-        return None
-    head = from_text(text)
-    if not is_ours(house.vault, head):
-        raise ValueError("the anchor is not signed with a key of this portal")
-    return head
+    return anchor.kept_anchor(house, AUDIT, ANCHOR_FILE)

@@ -34,8 +34,13 @@ _pdfium: Final = threading.Lock()
 
 def proofread_page(pdf: bytes, number: int, kind: Symbology, expected: Sequence[str]) -> None:
     """Nothing if this page of the file (from 1) holds these codes, each once, and no other; else `BridgeError`."""
-    wanted = Counter((str(FORMATS[kind]), text) for text in expected)
-    for resolution in RESOLUTIONS[kind]:
+    proofread_codes(pdf, number, [(kind, text) for text in expected])
+
+
+def proofread_codes(pdf: bytes, number: int, expected: Sequence[tuple[Symbology, str]]) -> None:
+    """The same for a page with codes of several kinds."""
+    wanted = Counter((str(FORMATS[kind]), text) for kind, text in expected)
+    for resolution in max(RESOLUTIONS[kind] for kind, _ in expected):
         found = Counter(read_all(_rendered(pdf, number, resolution)))
         if found == wanted:
             return

@@ -28,7 +28,9 @@ APPEND_ONLY: Final = frozenset(
     {
         *("audit_entry", "audit_seal", "audit_head", "keys_proof"),
         *("ledger_entry", "ledger_allocation", "ledger_reissue", "voucher_grant", "voucher_offline"),
+        *("ledger_seal", "ledger_head"),
         *("settlement_day", "settlement_sum", "settlement_month", "settlement_paper"),
+        *("shop_picture", "shop_design_version", "shop_unit", "shop_event"),
     }
 )
 """Tables that the serving role may only read and append to."""
@@ -36,6 +38,7 @@ APPEND_ONLY: Final = frozenset(
 CHANGING: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "ledger_lot": ("remaining",),
+        "ledger_recovery_line": ("verdict", "short", "settled_at", "settled_by", "settled_reason"),
         "settlement_statement": ("taken_until", "frozen_at", "claimed", "owed"),
         "voucher_operation": ("state", "closed_at", "contested_at"),
         "voucher_correction": (

@@ -14,10 +14,14 @@ from tillbridge.portal.maintenance import tables as maintenance
 from tillbridge.portal.pairing import tables as pairing
 from tillbridge.portal.partners import tables as partners
 from tillbridge.portal.printing import tables as printing
+from tillbridge.portal.recovery import tables as recovery
 from tillbridge.portal.risk import tables as risk
+from tillbridge.portal.sealing import tables as sealing
 from tillbridge.portal.settlement import tables as settlement
+from tillbridge.portal.shop import tables as shop
 from tillbridge.portal.storage import keys_proof
 from tillbridge.portal.storage.columns import metadata
+from tillbridge.portal.thirdparty import tables as thirdparty
 from tillbridge.portal.validity import tables as validity
 from tillbridge.portal.vouchers import tables as vouchers
 
@@ -38,8 +42,12 @@ __all__ = [
     "pairing",
     "partners",
     "printing",
+    "recovery",
     "risk",
+    "sealing",
     "settlement",
+    "shop",
+    "thirdparty",
     "validity",
     "vouchers",
 ]

@@ -26,25 +26,40 @@ class CaseEvent(StrEnum):
     PAID = "voucher_case.paid"
     NOT_PAID = "voucher_case.not_paid"
     SETTLED = "voucher_case.settled"
+    REVERSED = "voucher_case.reversed"
+    DISMISSED = "voucher_case.dismissed"
     RELEASED = "voucher_pause.released"
 
 
 class CaseKind(StrEnum):
-    """A receipt of which the till never said what became of it, or one that was closed after its money went back."""
+    """A receipt of which the till never said what became of it, or one that was closed after its money went back.
+
+    Or one that a till of another maker may have asked for twice.
+    """
 
     OPEN = "open"
     CONTESTED = "contested"
+    DUPLICATE = "duplicate"
 
 
 class Decision(StrEnum):
-    """What a person found: the receipt was paid, it was not; or, of a contested one, that it is settled otherwise."""
+    """What a person found: the receipt was paid, it was not; or, of a contested one, that it is settled otherwise.
+
+    Of a possible duplicate, that it is one and goes back, or that it is none.
+    """
 
     PAID = "paid"
     NOT_PAID = "not_paid"
     SETTLED = "settled"
+    REVERSE = "reverse"
+    DISMISS = "dismiss"
 
 
-CHOICES: Final = {CaseKind.OPEN: (Decision.PAID, Decision.NOT_PAID), CaseKind.CONTESTED: (Decision.SETTLED,)}
+CHOICES: Final = {
+    CaseKind.OPEN: (Decision.PAID, Decision.NOT_PAID),
+    CaseKind.CONTESTED: (Decision.SETTLED,),
+    CaseKind.DUPLICATE: (Decision.REVERSE, Decision.DISMISS),
+}
 """What may be decided of each."""
 
 
@@ -128,6 +143,7 @@ class Exceptions:
 
     open_cases: Sequence[Receipt] = ()
     contested: Sequence[Receipt] = ()
+    repeated: Sequence[Receipt] = ()
     late: Sequence[Receipt] = ()
     shut: Sequence[ShutVoucher] = ()
     pauses: Sequence[Pause] = ()

@@ -136,6 +136,7 @@ class CasePages:
             one=system,
             kind=seen.kind,
             contested=seen.kind is CaseKind.CONTESTED,
+            with_moment=seen.kind is not CaseKind.OPEN,
             choices=CHOICES[seen.kind],
             line=_receipt(words, receipt, system.currency),
             till_key=receipt.key,
@@ -187,6 +188,7 @@ def _lists(words: Words, seen: SeenExceptions) -> dict[str, object]:
     lists: dict[str, Sequence[object]] = {
         "open_cases": [_receipt(words, one, code, seen.deciding) for one in found.open_cases],
         "contested": [_receipt(words, one, code, seen.deciding) for one in found.contested],
+        "repeated": [_receipt(words, one, code, seen.deciding) for one in found.repeated],
         "late": [_receipt(words, one, code) for one in found.late],
         "shut": [_shut(words, one) for one in found.shut],
         "pauses": [_pause(words, one, seen) for one in found.pauses],
@@ -208,7 +210,8 @@ def _receipt(words: Words, one: Receipt, code: str, deciding: Collection[str] = 
         one.location,
         one.station,
         one.operator,
-        one.receipt,
+        # A till that gave no number has its key in that place.
+        "" if one.receipt == one.key else one.receipt,
         words.moment(one.at),
         words.moment(one.moment or one.at),
         CASE.format(operation_id=one.operation_id) if one.location_id in deciding else "",

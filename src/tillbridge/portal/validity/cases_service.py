@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.voucher_code import masked
-from tillbridge.link.voucher_messages import OperationState
 from tillbridge.portal.audit.log import LONGEST_NAME, Entry
 from tillbridge.portal.house import House
 from tillbridge.portal.ledger.store import LedgerMoved
@@ -43,11 +42,19 @@ AREAS: Final = access.SEES_EXCEPTIONS
 ATTEMPTS: Final = 3
 """How often it is tried where a voucher was replaced in the very moment."""
 
-_UNDO: Final = {Decision.PAID: Undo.CONFIRM, Decision.NOT_PAID: Undo.PUT_BACK}
+_UNDO: Final = {
+    Decision.PAID: Undo.CONFIRM,
+    Decision.NOT_PAID: Undo.PUT_BACK,
+    Decision.REVERSE: Undo.PUT_BACK,
+}
+"""What is done for a decision. Of the others nothing is booked."""
+
 _EVENTS: Final = {
     Decision.PAID: CaseEvent.PAID,
     Decision.NOT_PAID: CaseEvent.NOT_PAID,
     Decision.SETTLED: CaseEvent.SETTLED,
+    Decision.REVERSE: CaseEvent.REVERSED,
+    Decision.DISMISS: CaseEvent.DISMISSED,
 }
 
 
@@ -84,13 +91,14 @@ class Cases:
             found = Exceptions(
                 await cases_store.open_cases(connection, wanted),
                 await cases_store.contested(connection, wanted),
+                await cases_store.repeated(connection, wanted),
                 await cases_store.late(connection, wanted),
                 await cases_store.shut(connection, wanted),
                 await cases_store.pauses(connection, wanted),
                 await cases_store.alarms(connection, wanted),
                 await cases_store.adjusted(connection, wanted),
             )
-        where = {one.location_id for one in (*found.open_cases, *found.contested)}
+        where = {one.location_id for one in (*found.open_cases, *found.contested, *found.repeated)}
         where |= {one.location_id for one in found.pauses}
         return SeenExceptions(
             system,
@@ -131,8 +139,8 @@ class Cases:
             verdict = Verdict(seen.kind, decision, *said, by, now)
             if decision not in CHOICES[seen.kind]:
                 raise BridgeError(Code.FIELD_INVALID, "that cannot be decided of this receipt", place="decision")
-            if decision is not Decision.SETTLED:
-                await self._carry_out(connection, system, receipt, _UNDO[decision])
+            if (how := _UNDO.get(decision)) is not None:
+                await self._carry_out(connection, system, receipt, how)
             if not await cases_store.decide(connection, receipt.operation_id, system.id, verdict):
                 raise _decided()
             await house.audit.note(connection, person.actor, _entry(system, receipt, verdict))
@@ -146,7 +154,7 @@ class Cases:
         wish = Undoing(Counter(receipt.location_id, system.tenant_id, ""), receipt.key, how)
         known = await know(connection, [wish], now)
         kept = known.operations.get(scope_of(wish))
-        if kept is None or kept.state is not OperationState.INTERIM:
+        if kept is None or kept.state is not receipt.state:
             # The till has spoken meanwhile, or somebody else has decided.
             raise _decided()
         decided = Round(house.vault, house.runtime.ids, now, known)

@@ -12,6 +12,7 @@ from tillbridge.link.voucher_messages import OperationState
 from tillbridge.portal.ledger.model import EntryKind
 from tillbridge.portal.ledger.tables import entry, operation
 from tillbridge.portal.locations.tables import location
+from tillbridge.portal.thirdparty.tables import third_party_repeat
 from tillbridge.portal.validity.cases_model import (
     LOOKED_BACK,
     MOST,
@@ -40,6 +41,11 @@ async def contested(connection: AsyncConnection, wanted: Wanted) -> Sequence[Rec
     return await _read(connection, statement.order_by(operation.c.contested_at, operation.c.id))
 
 
+async def repeated(connection: AsyncConnection, wanted: Wanted) -> Sequence[Receipt]:
+    """Redemptions that a till of another maker may have asked for twice, the oldest first."""
+    return await _read(connection, _repeated(wanted).order_by(operation.c.created_at, operation.c.id))
+
+
 async def late(connection: AsyncConnection, wanted: Wanted) -> Sequence[Receipt]:
     """What was put back after its receipt had been closed, the newest first."""
     note = voucher_late_put_back
@@ -59,7 +65,8 @@ async def find(connection: AsyncConnection, wanted: Wanted, operation_id: str) -
         found = await _read(connection, statement.where(is_one))
         if found:
             return found[0], kind
-    return None
+    found = await _read(connection, _repeated(wanted).where(operation.c.id == operation_id))
+    return (found[0], CaseKind.DUPLICATE) if found else None
 
 
 async def system_of(connection: AsyncConnection, operation_id: str) -> str | None:
@@ -77,6 +84,8 @@ async def system_of(connection: AsyncConnection, operation_id: str) -> str | Non
 
 async def decide(connection: AsyncConnection, operation_id: str, system_id: str, verdict: Verdict) -> bool:
     """Writes a decision down; False if one was written before."""
+    if verdict.kind is CaseKind.DUPLICATE:
+        return await _decide_repeat(connection, operation_id, verdict)
     statement = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(voucher_case)
     fresh = (
         statement.values(
@@ -93,6 +102,35 @@ async def decide(connection: AsyncConnection, operation_id: str, system_id: str,
         .returning(voucher_case.c.operation_id)
     )
     return (await connection.execute(fresh)).first() is not None
+
+
+async def _decide_repeat(connection: AsyncConnection, operation_id: str, verdict: Verdict) -> bool:
+    waiting = (third_party_repeat.c.operation_id == operation_id) & third_party_repeat.c.decided_at.is_(None)
+    fresh = (
+        update(third_party_repeat)
+        .where(waiting)
+        .values(
+            decision=verdict.decision.value,
+            evidence=verdict.evidence,
+            reason=verdict.reason,
+            decided_by=verdict.by,
+            decided_at=verdict.at,
+        )
+        .returning(third_party_repeat.c.operation_id)
+    )
+    return (await connection.execute(fresh)).first() is not None
+
+
+def _repeated(wanted: Wanted) -> Select[Any]:
+    """Nothing that has gone back in the meantime: neither of the two is one too many then."""
+    return (
+        _receipts(wanted, third_party_repeat.c.other_at)
+        .join(third_party_repeat, third_party_repeat.c.operation_id == operation.c.id)
+        .where(
+            third_party_repeat.c.decided_at.is_(None),
+            operation.c.state == OperationState.CONFIRMED.value,
+        )
+    )
 
 
 def _is_open(before: datetime) -> ColumnElement[bool]:

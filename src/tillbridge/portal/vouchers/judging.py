@@ -4,7 +4,7 @@ Pure. Order: the location takes part, currency, number known, country, life, blo
 """
 
 from collections.abc import Container
-from typing import assert_never
+from typing import Final, assert_never
 
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.voucher_code import masked, right_check_digit
@@ -13,16 +13,25 @@ from tillbridge.portal.vouchers.guessing import PinGuard
 from tillbridge.portal.vouchers.model import Place, Voucher
 from tillbridge.portal.vouchers.systems_model import Life, VoucherSystem
 
+RECOVERING: Final = "the portal was restored from a backup and hears from the tills what they had been answered"
+
+RECOVERING_SECONDS: Final = 60
+"""What a till is told to wait; the first that asks after the end is served."""
+
 
 def system_at(place: Place | None, currency: str) -> VoucherSystem:
     """The voucher system of a location, for this currency.
 
-    `BridgeError`: VOUCHER_NOT_PARTICIPATING, VOUCHER_CURRENCY with the system's own.
+    `BridgeError`: VOUCHER_NOT_PARTICIPATING, VOUCHER_CURRENCY with the system's own, MAINTENANCE in recovery.
     """
     if place is None or place.system is None:
         raise BridgeError(Code.VOUCHER_NOT_PARTICIPATING)
     if place.system.currency != currency:
         raise BridgeError(Code.VOUCHER_CURRENCY, place="currency", members={"currency": place.system.currency})
+    if place.system.recovering_since is not None:
+        # Its balances may be those of yesterday: neither told nor taken from (docs/reference/voucher-sealing.md).
+        said = {"until": None, "reason": RECOVERING, "component": "vouchers"}
+        raise BridgeError(Code.MAINTENANCE, RECOVERING, retry_after=RECOVERING_SECONDS, members=said)
     return place.system
 
 

@@ -32,6 +32,7 @@ SECTIONS: Final = (
     Section("/corrections", "vouchers.section.corrections", (Area.VOUCHER_CORRECT,)),
     Section("/exceptions", "vouchers.section.exceptions", (Area.VOUCHER_SETTLEMENT, Area.VOUCHER_CORRECT)),
     Section("/risk", "vouchers.section.risk", (Area.VOUCHER_RISK,)),
+    Section("/recovery", "vouchers.section.recovery", (Area.VOUCHER_CORRECT,)),
 )
 """In the order of the tabs."""
 

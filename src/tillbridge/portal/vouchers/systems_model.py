@@ -58,7 +58,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class VoucherSystem:
-    """Vouchers of one merchant in one currency. Amounts are minor units; `time_zone` is IANA."""
+    """Vouchers of one merchant in one currency. Amounts are minor units; `time_zone` is IANA.
+
+    `recovering_since`: the portal was restored from a backup, and nothing is taken until its connectors have told again
+    what they were answered.
+    """
 
     id: str
     tenant_id: str
@@ -70,6 +74,7 @@ class VoucherSystem:
     load_max: int
     balance_max: int
     codes_a_month: int
+    recovering_since: datetime | None = None
 
     @property
     def unit(self) -> Currency:

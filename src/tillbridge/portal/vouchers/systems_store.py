@@ -183,6 +183,7 @@ def read_system(row: Row) -> VoucherSystem:
         load_max=row["load_max"],
         balance_max=row["balance_max"],
         codes_a_month=row["codes_a_month"],
+        recovering_since=row["recovering_since"],
     )
 
 

@@ -37,6 +37,8 @@ voucher_system: Final = Table(
     Column("balance_max", BigInteger, nullable=False),
     Column("codes_a_month", Integer, nullable=False),
     moment("created_at"),
+    # Since the portal was restored from a backup and hears again what it had answered: nothing is taken meanwhile.
+    moment("recovering_since", optional=True),
     CheckConstraint("0 < load_min and load_min <= load_max and load_max <= balance_max", name="limits"),
 )
 

@@ -16,6 +16,7 @@ from tillbridge.domain.money import Money
 from tillbridge.domain.operation import Kind
 from tillbridge.domain.outcome import Aborted, Approved, Declined, InDoubt, MoneyMoved, NotStarted
 from tillbridge.protocols.contract import AbortReply, Payment
+from tillbridge.protocols.deliveries import NOT_REPORTED, Reported
 from tillbridge.protocols.hipay import verdicts
 from tillbridge.protocols.hipay.cart import CheckedCart, Problem
 from tillbridge.protocols.hipay.messages import AmountStyle, Echo, Warned
@@ -23,9 +24,6 @@ from tillbridge.protocols.hipay.settings import AnswerAmount, ErrorShape, HipayS
 from tillbridge.protocols.hipay.strict_json import read_value
 from tillbridge.protocols.hipay.verdicts import PaymentStatus, Verdict
 from tillbridge.protocols.strict_json import JsonObject, write
-
-NOT_CONFIGURED: Final = "not_configured"
-"""The state of the notification while nothing is set up to tell HiPay: nobody was told, and that is what is said."""
 
 _TYPES: Final = {Kind.REFUND: "Credit"}
 
@@ -40,10 +38,16 @@ _OF_DESK: Final[Mapping[str, tuple[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP status and the JSON object that goes with it."""
+    """An HTTP status and the JSON object that goes with it; `listed`: as the one member of a list."""
 
     status: int
     body: JsonObject
+    listed: bool = False
+
+    @property
+    def text(self) -> str:
+        """The body as it is sent."""
+        return write([self.body] if self.listed else self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +115,17 @@ class Answers:
         self._settings = settings
         self._language = settings.language
 
-    def payment(self, payment: Payment, echo: Echo, remarks: Remarks, trace_id: str) -> Answer:
+    def payment(
+        self, payment: Payment, echo: Echo, remarks: Remarks, trace_id: str, reported: Reported = NOT_REPORTED
+    ) -> Answer:
         """A payment as it stands: HTTP 200, whatever the terminal said (README, section 4)."""
         verdict = verdicts.verdict(payment.outcome) if payment.outcome is not None else verdicts.RUNNING
         body = self._wire_fields(payment, echo, verdict) | self._our_fields(payment, verdict, trace_id)
+        body |= {
+            "notificationHipaySent": reported.sent > 0,
+            "numberOfNotificationSent": reported.sent,
+            "notification_state": reported.state.value,
+        }
         warnings = [*remarks.warnings, *self._warnings(payment)]
         if remarks.cart is not None:
             body["cart_status"] = remarks.cart.status.value
@@ -126,9 +137,19 @@ class Answers:
         body["warnings"] = [{"code": one.code, "field": one.field, "text": one.text} for one in warnings]
         return Answer(200, body)
 
-    def cancellation(self, reply: AbortReply, payment: Payment, trace_id: str) -> Answer:
+    def upkeep(self, body: JsonObject) -> Answer:
+        """What a path for maintenance says."""
+        return Answer(200, body)
+
+    def version(self, version: str, system: str) -> Answer:
+        """What runs here."""
+        return self.upkeep({"version": f"{version}-concertv2-{system}"})
+
+    def cancellation(
+        self, reply: AbortReply, payment: Payment, trace_id: str, reported: Reported = NOT_REPORTED
+    ) -> Answer:
         """What became of the wish to stop, with the payment as it stands now; asking is not yet being stopped."""
-        answer = self.payment(payment, echo_of(payment), Remarks(), trace_id)
+        answer = self.payment(payment, echo_of(payment), Remarks(), trace_id, reported)
         status = 202 if reply is AbortReply.REQUESTED else 200
         return Answer(status, answer.body | {"cancel": reply.value})
 
@@ -219,7 +240,7 @@ class Answers:
             "device_locked": unsure,
             "replayed": payment.replayed,
             "terminal": payment.terminal,
-            "notification_state": NOT_CONFIGURED,
+            "notification_state": NOT_REPORTED.state.value,
             "operator_text": self._operator_text(payment),
             "trace_id": trace_id,
         }
@@ -242,7 +263,7 @@ class Answers:
         if payment.amount is not None and outcome.amount != payment.amount:
             text = f"{outcome.amount} of {payment.amount} was approved; the rest is still to be paid"
             yield Warned("partial_approval", "amount", text)
-        known = self._settings.contracts
+        known = self._settings.known_contracts
         if outcome.contract is not None and known and outcome.contract not in known:
             yield Warned("contract_unknown", "contract", "the terminal used a contract that the settings do not name")
 

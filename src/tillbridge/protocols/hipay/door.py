@@ -1,7 +1,7 @@
 """The door at work: HiPay's paths over any desk (README, section 1)."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
@@ -13,16 +13,20 @@ from starlette.routing import Route, Router
 import tillbridge
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.protocols.contract import Door, HostControl, PaymentDesk
+from tillbridge.protocols.deliveries import Deliveries
 from tillbridge.protocols.faults import Behaviour
 from tillbridge.protocols.hipay import openapi
 from tillbridge.protocols.hipay.access import Access
 from tillbridge.protocols.hipay.answers import Answer, Answers
 from tillbridge.protocols.hipay.gate import TRACE, Gate, Refusing, head, whole
+from tillbridge.protocols.hipay.messages import read_order
 from tillbridge.protocols.hipay.mishaps import Mishaps
 from tillbridge.protocols.hipay.orders import NAME, Orders, Result
-from tillbridge.protocols.hipay.settings import HipaySettings
+from tillbridge.protocols.hipay.settings import HipaySettings, Profile
+from tillbridge.protocols.hipay.unattended import Act, Upkeep
+from tillbridge.protocols.hipay.unattended_answers import UnattendedAnswers
+from tillbridge.protocols.hipay.unattended_messages import read_order_in_cents
 from tillbridge.protocols.http_door import Silence, as_texts, for_pages, still_there
-from tillbridge.protocols.strict_json import write
 from tillbridge.runtime.effects import Runtime
 from tillbridge.web import asgi
 from tillbridge.web.asgi import App, Header, Receive, Scope, Send
@@ -50,11 +54,18 @@ class HipayDoor:
         self._settings = settings
         self._host = host
         self._runtime = runtime
-        self._answers = Answers(settings)
-        self._orders = Orders(settings, desk, runtime, self._answers)
+        unattended = settings.profile is Profile.UNATTENDED
+        self._answers = UnattendedAnswers(settings) if unattended else Answers(settings)
+        read = read_order_in_cents if unattended else read_order
+        self._orders = Orders(settings, desk, runtime, self._answers, read)
+        self._upkeep = Upkeep(settings, desk, self._orders.caller) if unattended else None
         self._mishaps = Mishaps(behaviour) if behaviour is not None else None
         self._bound = BoundAddress(settings.host, settings.port)
         self.app: App = self._guarded()
+
+    def use_deliveries(self, deliveries: Deliveries) -> None:
+        """See `TellsDeliveries.use_deliveries`."""
+        self._orders.use_deliveries(deliveries)
 
     @property
     def address(self) -> str:
@@ -81,7 +92,7 @@ class HipayDoor:
             render=self._refused_by_guard,
             hosts=settings.extra_hosts,
             origins=settings.allowed_origins,
-            state_changing_paths=("/stop",),
+            state_changing_paths=("/stop", "/cancel", "/reset", "/tlc"),
         )
 
     def _refused_by_guard(self, error: BridgeError) -> asgi.Answer:
@@ -97,8 +108,11 @@ class HipayDoor:
             Route("/version", self._version, methods=["GET"]),
             Route("/config", self._config, methods=["GET"]),
             Route("/stop", self._stop, methods=["GET"]),
-            Route("/openapi.json", self._openapi, methods=["GET"]),
         ]
+        if self._upkeep is None:
+            routes.append(Route("/openapi.json", self._openapi, methods=["GET"]))
+        else:
+            routes += [Route(path, self._kept_up(act), methods=["GET"]) for path, act in self._upkeep.paths().items()]
         return Refusing(Router(routes, redirect_slashes=False), self._answers)
 
     # ------------------------------------------------------------ paths
@@ -124,13 +138,21 @@ class HipayDoor:
         result = await self._orders.cancel(request.path_params["id"], _trace(request))
         return _json(result.answer, _trace(request))
 
+    def _kept_up(self, act: Act) -> Callable[[Request], Awaitable[Response]]:
+        async def answered(request: Request) -> Response:
+            if request.method != "GET":  # HEAD comes this way too, and must not change anything
+                raise BridgeError(Code.METHOD_NOT_ALLOWED, "only GET does that")
+            return _json(self._answers.upkeep(await act()), _trace(request))
+
+        return answered
+
     async def _version(self, request: Request) -> Response:
         version = self._host.version if self._host is not None else tillbridge.__version__
         system = _SYSTEMS.get(sys.platform, "linux")
-        return _json(Answer(200, {"version": f"{version}-concertv2-{system}"}), _trace(request))
+        return _json(self._answers.version(version, system), _trace(request))
 
     async def _config(self, request: Request) -> Response:
-        return _json(Answer(200, {"deviceId": self._settings.serial_number}), _trace(request))
+        return _json(self._answers.upkeep({"deviceId": self._settings.serial_number}), _trace(request))
 
     async def _stop(self, request: Request) -> Response:
         """Stops the program if no payment runs. HEAD comes this way too, and must not change anything."""
@@ -139,10 +161,10 @@ class HipayDoor:
         if request.method != "GET":
             raise BridgeError(Code.METHOD_NOT_ALLOWED, "only GET stops the connector")
         if not self._host.stop():
-            return _json(Answer(200, {"message": BUSY, "stopped": False}), _trace(request))
+            return _json(self._answers.upkeep({"message": BUSY, "stopped": False}), _trace(request))
         _log.warning("stopped by a till", caller=self._orders.caller, trace_id=_trace(request))
         says = not self._settings.quirks.stop_says_false
-        return _json(Answer(200, {"message": STOPPED, "stopped": says}), _trace(request))
+        return _json(self._answers.upkeep({"message": STOPPED, "stopped": says}), _trace(request))
 
     async def _openapi(self, request: Request) -> Response:
         return Response(openapi.text(), headers=as_texts(head(_trace(request))))
@@ -154,7 +176,7 @@ def _trace(request: Request) -> str:
 
 
 def _json(told: Answer, trace_id: str, *more: Header) -> Response:
-    return Response(write(told.body), told.status, as_texts(head(trace_id, *more)))
+    return Response(told.text, told.status, as_texts(head(trace_id, *more)))
 
 
 class _Told(Response):

@@ -11,7 +11,6 @@ from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.protocols import http_door
 from tillbridge.protocols.hipay.access import WINDOW, Access, Admission
 from tillbridge.protocols.hipay.answers import Answer, Answers
-from tillbridge.protocols.strict_json import write
 from tillbridge.web import asgi
 from tillbridge.web.asgi import App, Header, Receive, Scope, Send
 
@@ -36,7 +35,7 @@ def head(trace_id: str, *more: Header) -> list[Header]:
 
 def whole(told: Answer, trace_id: str, *more: Header) -> asgi.Answer:
     """An answer with everything that HTTP wants."""
-    return told.status, head(trace_id, *more), write(told.body).encode()
+    return told.status, head(trace_id, *more), told.text.encode()
 
 
 class Gate:

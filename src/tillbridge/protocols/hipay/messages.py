@@ -110,7 +110,11 @@ class Order:
 
 def read_order(body: bytes) -> Order:
     """Reads the body of `POST /order`. Raises `BridgeError` with the field's name as its `place`."""
-    fields = strict_json.read_object(body)
+    return order_of(strict_json.read_object(body))
+
+
+def order_of(fields: JsonObject) -> Order:
+    """The order in these fields; `amount` counts major units. Raises as `read_order`."""
     unit = _currency(fields)
     amount, style = _amount(fields, unit)
     kind = _kind(fields)

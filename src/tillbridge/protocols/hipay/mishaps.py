@@ -1,5 +1,6 @@
 """How a simulator's answer goes wrong on its way to the till. Only a door over a virtual terminal has any of this."""
 
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import Final
@@ -35,7 +36,7 @@ class Mishaps:
             body["amount"] = _one_more(body["amount"], str(body["currency"]))
         if "currency" in body and self._behaviour.strikes(Fault.WRONG_CURRENCY, payment_id):
             body["currency"] = _OTHER_CURRENCY.get(str(body["currency"]), "EUR")
-        return Answer(told.status, body)
+        return replace(told, body=body)
 
     async def lost(self, scope: Scope, receive: Receive, payment_id: str) -> bool:
         """Loses the whole answer if one of these faults is due; returns whether it did."""

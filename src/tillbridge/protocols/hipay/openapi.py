@@ -12,7 +12,7 @@ from tillbridge.domain.operation import Progress
 from tillbridge.domain.outcome import MoneyMoved
 from tillbridge.domain.portal_entries import PORTAL_ENTRIES
 from tillbridge.protocols.contract import AbortReply
-from tillbridge.protocols.hipay.answers import NOT_CONFIGURED
+from tillbridge.protocols.deliveries import ReportState
 from tillbridge.protocols.hipay.cart import CartStatus, Fault
 from tillbridge.protocols.hipay.messages import MAX_KEY, MAX_ORDER_ID
 from tillbridge.protocols.hipay.verdicts import ErrorCode, PaymentStatus
@@ -275,7 +275,7 @@ def _always() -> dict[str, Schema]:
         "device_locked": _FLAG,
         "replayed": _FLAG | {"description": "An earlier payment is shown, nothing new was done."},
         "terminal": _TEXT,
-        "notification_state": _enum([NOT_CONFIGURED]),
+        "notification_state": _enum([state.value for state in ReportState]),
         "operator_text": _TEXT | {"description": "One sentence for the person at the till."},
         "trace_id": _TEXT,
         "warnings": {"type": "array", "items": _ref("Warning")},

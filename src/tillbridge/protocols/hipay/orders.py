@@ -5,6 +5,7 @@ goes wrong is answered as unknown and never as a refusal (law 2).
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
@@ -14,6 +15,7 @@ import structlog
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.operation import Kind
 from tillbridge.protocols.contract import Payment, PaymentDesk, PaymentRequest
+from tillbridge.protocols.deliveries import NOT_REPORTED, Deliveries, Reported, ReportState
 from tillbridge.protocols.hipay import cart
 from tillbridge.protocols.hipay.answers import Answer, Answers, Remarks, echo_of, notes
 from tillbridge.protocols.hipay.cart import CheckedCart
@@ -41,16 +43,29 @@ class Result:
 class Orders:
     """The orders of one caller over a desk."""
 
-    def __init__(self, settings: HipaySettings, desk: PaymentDesk, runtime: Runtime, answers: Answers) -> None:
+    def __init__(
+        self,
+        settings: HipaySettings,
+        desk: PaymentDesk,
+        runtime: Runtime,
+        answers: Answers,
+        read: Callable[[bytes], Order] = read_order,
+    ) -> None:
+        self._read = read
         self.caller = f"{NAME}:{settings.api_username}"
         self._settings = settings
         self._desk = desk
         self._runtime = runtime
         self._answers = answers
+        self._deliveries: Deliveries | None = None
+
+    def use_deliveries(self, deliveries: Deliveries) -> None:
+        """From now on answers say what these know of the report to HiPay."""
+        self._deliveries = deliveries
 
     async def pay(self, body: bytes, keys: list[bytes], trace_id: str) -> Result:
         """`POST /order`: one payment, answered when the terminal is done or the till's patience ends."""
-        order = read_order(body)
+        order = self._read(body)
         key = read_key(keys)
         if order.kind is Kind.REFUND and key is None:
             raise BridgeError(Code.KEY_REQUIRED, "a Credit needs the header Idempotency-Key", place="Idempotency-Key")
@@ -61,13 +76,15 @@ class Orders:
         ended = await self._wait(started, trace_id)
         if isinstance(ended, BridgeError):
             return Result(self._answers.refusal(ended, trace_id), started.id)
-        remarks = Remarks(order.warnings, checked)
-        return Result(self._answers.payment(ended, order.echo, remarks, trace_id), ended.id, not ended.running)
+        reported = await self._reported(ended, patiently=not ended.running)
+        answer = self._answers.payment(ended, order.echo, Remarks(order.warnings, checked), trace_id, reported)
+        return Result(answer, ended.id, not ended.running)
 
     async def ask(self, reference: str, trace_id: str) -> Result:
         """`GET /order/{id}`: the payment as it stands, by order number or payment id."""
         payment = await self._find(reference)
-        answer = self._answers.payment(payment, echo_of(payment), Remarks(), trace_id)
+        reported = await self._reported(payment, patiently=False)
+        answer = self._answers.payment(payment, echo_of(payment), Remarks(), trace_id, reported)
         return Result(answer, payment.id, not payment.running)
 
     async def cancel(self, reference: str, trace_id: str) -> Result:
@@ -75,7 +92,8 @@ class Orders:
         payment = await self._find(reference)
         reply = await self._desk.abort(payment.id)
         now = await self._desk.inquire(payment.id)
-        return Result(self._answers.cancellation(reply, now, trace_id))
+        reported = await self._reported(now, patiently=False)
+        return Result(self._answers.cancellation(reply, now, trace_id, reported))
 
     def _request(self, order: Order, key: str | None, checked: CheckedCart) -> PaymentRequest:
         return PaymentRequest(
@@ -117,6 +135,16 @@ class Orders:
             detail = f"it is not known how the payment ended; {_LOOK_FIRST}"
             return BridgeError(Code.INTERNAL, detail, payment_id=started.id)
         return replace(ended, replayed=True) if started.replayed else ended
+
+    async def _reported(self, payment: Payment, *, patiently: bool) -> Reported:
+        """Whether HiPay knows of it. Whatever goes wrong there, the payment is answered as it is."""
+        if self._deliveries is None:
+            return NOT_REPORTED
+        try:
+            return await self._deliveries.reported(payment, patiently=patiently)
+        except Exception:  # noqa: BLE001 - the payment is over: nothing of the report may turn its answer into a fault
+            _log.exception("a report could not be looked up", payment_id=payment.id)
+            return Reported(0, ReportState.WAITING)
 
     async def _find(self, reference: str) -> Payment:
         """This caller's payment; those of others do not exist for it."""

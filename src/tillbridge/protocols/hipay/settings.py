@@ -59,11 +59,49 @@ def _argon2(text: str) -> str:
     return text
 
 
+class DoorContract(BaseModel):
+    """One merchant contract, as it is programmed in the terminal; README, section 9.
+
+    `merchant_id` is the number of the contract (MID), `payment_application` what it is for, such as 001 for cards with
+    contact and 00B for contactless ones, `rank` the terminal's rank in it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    payment_application: str = Field(pattern="^[0-9A-Za-z]{3}$")
+    merchant_id: str = Field(pattern="^[0-9A-Za-z]{1,15}$")
+    rank: str = Field(pattern="^[0-9A-Za-z]{3}$")
+
+
+class DoorContracts(BaseModel):
+    """The shop's contracts, under the names that HiPay's own settings have: `proxy` for contact, `nfc` without."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    proxy: DoorContract | None = None
+    nfc: DoorContract | None = None
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The numbers of the contracts that are named."""
+        return tuple(one.merchant_id for one in (self.proxy, self.nfc) if one is not None)
+
+
+class Profile(StrEnum):
+    """Which of HiPay's two connectors this door is like: that for tills, or that for terminals without staff."""
+
+    DESKTOP = "desktop"
+    UNATTENDED = "unattended"
+
+
 class HipaySettings(BaseModel):
     """The door's settings; `tillbridge connector hash-password` makes the `api_password_hash` of a password."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    profile: Profile = Field(
+        Profile.DESKTOP, description="`unattended` counts cents and answers in lists; see the wire's page, section 10."
+    )
     host: BindHost = Field("localhost", description="Where to listen (or `bind`); loopback unless a till is elsewhere.")
     port: int = Field(8080, ge=0, le=65535)
     terminal: str | None = Field(None, description="The terminal to pay on; empty leaves it to the connector.")
@@ -80,7 +118,10 @@ class HipaySettings(BaseModel):
         ge=0,
         description="Ask for online authorisation above this amount, in major units; empty: only when forced.",
     )
-    contracts: tuple[str, ...] = Field((), description="Merchant contracts of the shop; empty: not checked.")
+    contract: DoorContracts = DoorContracts()
+    contracts: tuple[str, ...] = Field(
+        (), description="Further merchant contracts of the shop; with none here and in `contract`: not checked."
+    )
     partial_approval: bool = Field(
         False, description="The terminal may approve less than was asked; only for a till that reads `amount`."
     )
@@ -90,3 +131,8 @@ class HipaySettings(BaseModel):
     language: Language = Field(Language.EN, description="The language of `operator_text`.")
     stop_enabled: bool = Field(True, description="Whether GET /stop works.")
     quirks: Quirks = Quirks()
+
+    @property
+    def known_contracts(self) -> tuple[str, ...]:
+        """The numbers of all contracts that the settings name."""
+        return (*self.contract.numbers, *self.contracts)

@@ -1,6 +1,7 @@
-"""Passwords in the settings: by reference to the environment or to a file, or as an argon2 hash. Never in clear.
+"""Passwords in the settings: by reference or as an argon2 hash, never in clear.
 
-A settings file is copied, mailed to support and kept in backups; what stands in it is no secret any more.
+A reference leads to the environment, to a file, or to what `runtime.sealed_secrets` keeps beside the settings. A
+settings file is copied, mailed to support and kept in backups; what stands in it is no secret any more.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,6 +11,8 @@ from typing import Any, Final, get_args
 from argon2 import PasswordHasher
 from pydantic import BaseModel, SecretStr
 
+from tillbridge.domain.errors import BridgeError
+from tillbridge.runtime.sealed_secrets import SealedSecrets
 from tillbridge.runtime.settings.problems import is_secret, models_in, written_fields
 from tillbridge.runtime.settings.yaml_file import Key
 
@@ -18,7 +21,7 @@ LARGEST_FILE: Final = 4096
 
 IN_CLEAR: Final = (
     "a password does not stand here in clear: write `{env: NAME}` to take it from an environment variable,"
-    " or `{file: PATH}` to take it from a file"
+    " `{file: PATH}` to take it from a file, or `{sealed: NAME}` for one that `tillbridge connector setup` has stored"
 )
 
 _HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -73,14 +76,23 @@ def resolve_secret(
             return environment[name]
         case {"file": str(name), **rest} if not rest:
             return _from_file(folder / Path(name).expanduser())
+        case {"sealed": str(name), **rest} if not rest:
+            return _from_store(folder, name, environment)
         case dict():
-            raise NoSecret("it must be `{env: NAME}` or `{file: PATH}`")
+            raise NoSecret("it must be `{env: NAME}`, `{file: PATH}` or `{sealed: NAME}`")
         case None:
             return None
         case _:
             if reference_only:
                 raise NoSecret(IN_CLEAR)
             return written
+
+
+def _from_store(folder: Path, name: str, environment: Mapping[str, str]) -> str:
+    try:
+        return SealedSecrets(folder, environment).reveal(name)
+    except BridgeError as error:
+        raise NoSecret(f"the stored secret {name!r} cannot be read: {error.detail} ({error.place})") from None
 
 
 def _from_file(path: Path) -> str:

@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 
 from tests.unit.connector.portal.scripted import Portal, Till
-from tillbridge.connector.portal import sealing, windows_sealing
 from tillbridge.connector.portal.keystore import ASIDE_FILE, KEYSTORE_FILE, Kept, Keystore
-from tillbridge.connector.portal.sealing import CREDENTIAL, KEY_FILE, SealKind, WindowsSeal, best_source
+from tillbridge.connector.portal.sealing import PORTAL, NoSealingKey, SealKind, best_source
 from tillbridge.connector.portal.states import LinkState, Warned
 from tillbridge.domain.errors import BridgeError, Code
+from tillbridge.runtime import windows_sealing
 from tillbridge.runtime.manual import manual_runtime, run_manual
+from tillbridge.runtime.sealing import WindowsSeal
+
+KEY_FILE = PORTAL.key_file
 
 
 def keystore(folder: Path, **environment: str) -> Keystore:
@@ -74,15 +77,15 @@ def flipped(folder: Path) -> None:
 
 
 def with_another_key(folder: Path) -> None:
-    (folder / KEY_FILE).write_bytes(bytes(32))
+    (folder / PORTAL.key_file).write_bytes(bytes(32))
 
 
 def with_half_a_key(folder: Path) -> None:
-    (folder / KEY_FILE).write_bytes(bytes(16))
+    (folder / PORTAL.key_file).write_bytes(bytes(16))
 
 
 def without_its_key(folder: Path) -> None:
-    (folder / KEY_FILE).unlink()
+    (folder / PORTAL.key_file).unlink()
 
 
 def a_folder(folder: Path) -> None:
@@ -192,9 +195,9 @@ def test_a_disk_that_is_full_before_the_finish_sends_nothing_that_could_be_lost(
 
 async def test_a_key_that_was_left_open_is_closed_again(tmp_path: Path) -> None:
     await written(tmp_path)
-    (tmp_path / KEY_FILE).chmod(0o644)
+    (tmp_path / PORTAL.key_file).chmod(0o644)
     assert keystore(tmp_path).fault is None
-    assert (tmp_path / KEY_FILE).stat().st_mode & 0o077 == 0
+    assert (tmp_path / PORTAL.key_file).stat().st_mode & 0o077 == 0
 
 
 async def test_a_credential_of_systemd_is_used_and_nothing_lies_beside_it(tmp_path: Path) -> None:
@@ -202,7 +205,7 @@ async def test_a_credential_of_systemd_is_used_and_nothing_lies_beside_it(tmp_pa
     data.mkdir()
     credentials.mkdir()
     first = await written(data)
-    (credentials / CREDENTIAL).write_bytes(b"a credential of 32 bytes or more, made by a person")
+    (credentials / PORTAL.credential).write_bytes(b"a credential of 32 bytes or more, made by a person")
     environment = {"CREDENTIALS_DIRECTORY": str(credentials)}
     # What was sealed with the file is still read, and the next change seals it with the better key.
     moved = keystore(data, **environment)
@@ -216,21 +219,21 @@ async def test_a_credential_of_systemd_is_used_and_nothing_lies_beside_it(tmp_pa
     shutil.copytree(data, elsewhere)
     assert keystore(elsewhere).fault is not None
     assert keystore(elsewhere, **environment).fault is None
-    (credentials / CREDENTIAL).write_bytes(b"too short")
+    (credentials / PORTAL.credential).write_bytes(b"too short")
     assert keystore(data, **environment).fault is not None
 
 
 async def test_windows_seals_the_key_and_the_file_holds_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a stand-in for DPAPI: what is asked of it, and what is stored. Windows itself is not here."""
-    monkeypatch.setattr(windows_sealing, "protect", lambda plain: b"sealed:" + plain[::-1])
-    monkeypatch.setattr(windows_sealing, "unprotect", lambda sealed: sealed.removeprefix(b"sealed:")[::-1])
-    source = WindowsSeal(tmp_path)
+    monkeypatch.setattr(windows_sealing, "protect", lambda plain, purpose: purpose + plain[::-1])
+    monkeypatch.setattr(windows_sealing, "unprotect", lambda sealed, purpose: sealed.removeprefix(purpose)[::-1])
+    source = WindowsSeal(tmp_path, PORTAL)
     key = source.made(lambda count: bytes(range(count)))
     assert source.key() == source.made(bytes) == key
-    assert key not in (tmp_path / sealing.WINDOWS_FILE).read_bytes()
+    assert key not in (tmp_path / PORTAL.windows_file).read_bytes()
 
 
 def test_this_system_has_no_dpapi_and_says_so(tmp_path: Path) -> None:
-    with pytest.raises(sealing.NoSealingKey):
-        WindowsSeal(tmp_path).made(bytes)
+    with pytest.raises(NoSealingKey):
+        WindowsSeal(tmp_path, PORTAL).made(bytes)
     assert best_source(tmp_path, {}).kind is SealKind.FILE

@@ -78,6 +78,7 @@ class Portal:
         app.router.add_get("/v1/vouchers/offline/terms", self.offline_terms)
         app.router.add_post("/v1/vouchers/offline/take", self.offline_take)
         app.router.add_post("/v1/vouchers/offline/given-back", self.offline_given_back)
+        app.router.add_post("/v1/vouchers/recovery", self.recovery)
         app.router.add_get("/v1/vouchers/ops/{key}", self.state)
         app.router.add_post("/v1/vouchers/ops/{key}/{what}", self.change)
         return app
@@ -110,6 +111,10 @@ class Portal:
     async def services(self, _: web.Request) -> web.Response:
         service = {"service": "web_vouchers", "state": "on", "code": None, "until": None} | self.service
         return web.json_response([{"service": "reports", "state": "off", "code": "switched_off"}, service])
+
+    async def recovery(self, _: web.Request) -> web.Response:
+        """It was never restored, so it wants to hear nothing again."""
+        return web.json_response({})
 
     async def offline_terms(self, _: web.Request) -> web.Response:
         rest = {"currency": "EUR", "country": "276", "time_zone": "Europe/Berlin", "in_maintenance": False}

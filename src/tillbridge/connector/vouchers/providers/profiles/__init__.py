@@ -1,0 +1,1 @@
+"""Profiles that are shipped: one TOML file for each way of asking that is known."""

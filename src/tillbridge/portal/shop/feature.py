@@ -1,0 +1,69 @@
+"""The voucher shop as a part of the portal."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from starlette.routing import BaseRoute
+
+from tillbridge.portal.feature import Feature, Job
+from tillbridge.portal.house import House
+from tillbridge.portal.pages.site import MenuEntry, Site
+from tillbridge.portal.shop.buying import Buying
+from tillbridge.portal.shop.checkout import Checkout
+from tillbridge.portal.shop.delivering import Delivering
+from tillbridge.portal.shop.office import AREAS, ShopOffice
+from tillbridge.portal.shop.pages_office import PATH, ShopPages
+from tillbridge.portal.shop.pages_order import OrderPages, TestPaymentPages
+from tillbridge.portal.shop.pages_orders import OfficeOrderPages
+from tillbridge.portal.shop.pages_public import PublicPages
+from tillbridge.portal.shop.payments.services import Services, embedded
+from tillbridge.portal.shop.payments.test_service import NAME, TestPayments
+from tillbridge.portal.shop.refunds import Refunds
+from tillbridge.portal.vouchers.office_service import Blocking
+
+LOOK_SECONDS: Final = 5.0
+"""How often the timer looks: a buyer whose browser has gone has the vouchers soon after."""
+
+MENU: Final = MenuEntry(PATH, "shop.menu", AREAS)
+
+
+def feature(house: House, blocked: Sequence[Blocking] = (), services: Services | None = None) -> Feature:
+    """The shop's own pages, the merchant's, and the timer; `blocked` is what others do when a voucher is blocked."""
+    known = embedded(house) if services is None else services
+    refunds, delivering = Refunds(house, known, blocked), Delivering(house)
+    checkout = Checkout(house, known, delivering, refunds)
+    return Feature(
+        "shop",
+        pages=_pages(house, known, checkout, delivering, refunds),
+        jobs=(_timer(checkout),),
+        menu=(MENU,),
+    )
+
+
+def _pages(
+    house: House, services: Services, checkout: Checkout, delivering: Delivering, refunds: Refunds
+) -> Callable[[Site], Sequence[BaseRoute]]:
+    buying, office = Buying(house, services), ShopOffice(house, delivering, refunds)
+
+    def pages(site: Site) -> Sequence[BaseRoute]:
+        test = services.get(NAME)
+        return [
+            *PublicPages(site, buying).routes(),
+            *OrderPages(site, buying, checkout, delivering).routes(),
+            *(TestPaymentPages(site, test, checkout).routes() if isinstance(test, TestPayments) else ()),
+            # Orders have a path of their own below the shops', which would take it for a shop.
+            *OfficeOrderPages(site, office).routes(),
+            *ShopPages(site, office).routes(),
+        ]
+
+    return pages
+
+
+def _timer(checkout: Checkout) -> Job:
+    async def look_after_orders() -> None:
+        while True:
+            await checkout.step()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    return look_after_orders

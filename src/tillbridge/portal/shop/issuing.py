@@ -1,0 +1,66 @@
+"""Makes the vouchers of a paid order, each once: in the caller's transaction, which holds the order's row."""
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tillbridge.portal.audit.log import PORTAL, Entry
+from tillbridge.portal.house import House
+from tillbridge.portal.ledger import book
+from tillbridge.portal.ledger.days import business_day
+from tillbridge.portal.ledger.model import EntryKind, Occasion
+from tillbridge.portal.shop import orders_store
+from tillbridge.portal.shop.model import Happening, Order, OrderState, Shop, ShopEvent, Wish
+from tillbridge.portal.vouchers import systems_store
+from tillbridge.portal.vouchers.clerk import Clerk
+from tillbridge.portal.vouchers.numbers import draw, seal_pin
+from tillbridge.portal.vouchers.systems_model import Life, Scheme, VoucherSystem
+
+OPERATOR = "shop"
+"""Who booked it, as statements say it."""
+
+
+async def issue(
+    house: House, connection: AsyncConnection, shop: Shop, system: VoucherSystem, one: Order, wish: Wish
+) -> None:
+    """Draws numbers, stores empty vouchers, and loads them as credit of the location that the buyer chose.
+
+    The key of `shop_unit` is order, line and unit: a second time ends in the database, with nothing booked.
+    """
+    now = house.runtime.clock.now()
+    country = await systems_store.location_country(connection, one.location_id)
+    ids = [await _voucher(house, connection, system, country) for _ in range(wish.quantity)]
+    clerk = await Clerk.open(connection, ids)
+    day = business_day(now, system.time_zone)
+    at = Occasion(one.location_id, day, now, operator=OPERATOR, transaction_ref=one.number)
+    entries: list[str] = []
+    for voucher_id in ids:
+        made = (house.runtime.ids.new(), house.runtime.ids.new())
+        clerk.post(book.put_on(clerk.account(voucher_id), EntryKind.LOAD, wish.unit_amount, at, made))
+        entries.append(made[0])
+    await clerk.write()
+    for place, (voucher_id, entry_id) in enumerate(zip(ids, entries, strict=True), 1):
+        await orders_store.add_unit(connection, one.id, place, voucher_id, entry_id)
+    await orders_store.set_order(connection, one.id, state=OrderState.ISSUED.value, issued_at=now)
+    await orders_store.note(connection, house, one.id, Happening.ISSUED, facts={"vouchers": len(ids)})
+    after = {"vouchers": len(ids), "amount": wish.amount, "currency": one.currency}
+    subject = f"{shop.name} · {one.number}"
+    entry = Entry(ShopEvent.VOUCHERS_ISSUED, shop.tenant_id, one.location_id, subject, after=after)
+    await house.audit.note(connection, PORTAL, entry)
+
+
+async def _voucher(house: House, connection: AsyncConnection, system: VoucherSystem, country: str) -> str:
+    """An empty voucher of no batch: what a shop sells does not count to the month's codes."""
+    voucher_id = house.runtime.ids.new()
+    while True:
+        drawn = draw(house.runtime.chance, country)
+        made = {
+            "id": voucher_id,
+            "system_id": system.id,
+            "number": drawn.number,
+            "pin_sealed": seal_pin(house.vault, voucher_id, drawn.pin),
+            "country": country,
+            "scheme": Scheme.OWN.value,
+            "life": Life.ACTIVE.value,
+            "made_at": house.runtime.clock.now(),
+        }
+        if await orders_store.add_voucher(connection, made):
+            return voucher_id

@@ -1,0 +1,14 @@
+"""A floor to seal the ledger of."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.portal.vouchers.floor import Floor, open_floor
+from tillbridge.portal.house import House
+
+
+@pytest.fixture
+async def floor(house: House) -> AsyncIterator[Floor]:
+    async with open_floor(house) as opened:
+        yield opened
