@@ -1,14 +1,16 @@
 """An order that is paid makes its vouchers once, whatever comes how often and in which order; no other makes any."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from tests.portal.clock import HandClock
-from tests.portal.shop.stand import SLUG, SOURCE, Stand, letters, open_stand, together
+from tests.portal.shop.stand import SLUG, SOURCE, Stand, letters, open_stand, proven, together
 from tillbridge.domain.errors import BridgeError, Code
+from tillbridge.domain.money import Money
 from tillbridge.link.scopes import Service
 from tillbridge.portal.house import House
 from tillbridge.portal.ledger.tables import lot
@@ -16,6 +18,8 @@ from tillbridge.portal.services import store as services
 from tillbridge.portal.shop import checkout, orders_store
 from tillbridge.portal.shop.model import Case, OrderState
 from tillbridge.portal.shop.payments.contract import PaymentState
+from tillbridge.portal.shop.payments.contract import Standing as Answer
+from tillbridge.portal.shop.payments.test_service import TestPayments
 from tillbridge.portal.shop.tables import order
 from tillbridge.portal.vouchers.tables import voucher
 
@@ -129,6 +133,47 @@ async def test_what_is_paid_late_and_gone_is_given_back(house: House, clock: Han
     assert len(await stand.units(late)) == 0
     await stand.checkout.look(late)
     assert (await stand.order(late)).open_case is Case.NONE
+
+
+class RefundsLater(TestPayments):
+    """A service that cannot be reached whenever money is to go back."""
+
+    async def refund(self, reference: str, amount: Money, key: str) -> Answer:  # noqa: ARG002  # the names are the promise's
+        raise BridgeError(Code.PAYMENT_SERVICE_AWAY)
+
+
+async def test_what_waits_to_be_given_back_is_not_issued_after_all(house: House, clock: HandClock) -> None:
+    stand = await open_stand(house, stock=1)
+    stand = replace(stand, services={"test": RefundsLater(house)})
+    late = await stand.placed()
+    clock.forward(minutes=31)
+    await stand.checkout.step()
+    sold = await stand.issued()
+    await stand.pay(late)
+    await stand.checkout.look(late)
+    assert (await stand.order(late)).state is OrderState.PAID
+    await stand.office.refund(proven(stand), sold, "room again")
+    for _ in range(3):
+        await stand.checkout.look(late)
+    assert len(await stand.units(late)) == 0
+    clock.forward(minutes=2)
+    stand = replace(stand, services={"test": TestPayments(house)})
+    await stand.checkout.step()
+    assert (await stand.order(late)).state is OrderState.REFUNDED
+
+
+async def test_a_payment_that_failed_and_is_made_after_all_is_noticed_without_a_notification(
+    house: House, clock: HandClock
+) -> None:
+    stand = await open_stand(house, stock=1)
+    order_id = await stand.placed()
+    await stand.script(order_id, state="failed")
+    await stand.checkout.look(order_id)
+    assert (await stand.order(order_id)).state is OrderState.FAILED
+    await stand.pay(order_id)
+    clock.forward(minutes=15)
+    await stand.checkout.step()
+    assert (await stand.order(order_id)).state is OrderState.DELIVERED
 
 
 async def test_a_payment_that_is_never_decided_is_asked_for_a_day_and_then_told_to_a_person(

@@ -35,6 +35,8 @@ BATCH: Final = 20
 
 CARTS_KEPT: Final = timedelta(hours=24)
 
+_MAY_BE_PAID: Final = frozenset({PaymentState.PENDING, PaymentState.FAILED, PaymentState.CANCELLED})
+
 log = structlog.get_logger(__name__)
 
 
@@ -117,10 +119,13 @@ class Checkout:
                 assert_never(standing.state)
 
     async def _keep(self, connection: AsyncConnection, one: Order, payment: Payment, standing: Standing) -> None:
-        """Writes down what the service said; whatever it has decided is asked no more by the timer."""
+        """Writes down what the service said; what is decided for good is asked no more by the timer.
+
+        A payment that has failed may still be made: some services let the buyer try again on the same page.
+        """
         now = self._house.runtime.clock.now()
         age = now - payment.begun_at
-        open_still = standing.state is PaymentState.PENDING and age < ASKED_FOR
+        open_still = standing.state in _MAY_BE_PAID and age < ASKED_FOR
         amount = standing.amount
         await orders_store.set_payment(
             connection,
@@ -158,6 +163,9 @@ class Checkout:
                 await self._refunds.give_all_back(connection, one, payment)
                 return
             await orders_store.set_order(connection, one.id, holds_stock=True)
+        elif not one.holds_stock:
+            # What was bought is gone, and the money is on its way back: whoever asks again must not issue it after all.
+            return
         shop = await store.find(connection, one.shop_id)
         system = None if shop is None else await systems_store.find(connection, shop.system_id)
         if shop is None or system is None or system.recovering_since is not None:

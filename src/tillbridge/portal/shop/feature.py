@@ -17,6 +17,7 @@ from tillbridge.portal.shop.pages_office import PATH, ShopPages
 from tillbridge.portal.shop.pages_order import OrderPages, TestPaymentPages
 from tillbridge.portal.shop.pages_orders import OfficeOrderPages
 from tillbridge.portal.shop.pages_public import PublicPages
+from tillbridge.portal.shop.payments.hipay_service import HipayService
 from tillbridge.portal.shop.payments.services import Services, embedded
 from tillbridge.portal.shop.payments.test_service import NAME, TestPayments
 from tillbridge.portal.shop.refunds import Refunds
@@ -36,7 +37,7 @@ def feature(house: House, blocked: Sequence[Blocking] = (), services: Services |
     return Feature(
         "shop",
         pages=_pages(house, known, checkout, delivering, refunds),
-        jobs=(_timer(checkout),),
+        jobs=(_timer(checkout), *(one.work for one in known.values() if isinstance(one, HipayService))),
         menu=(MENU,),
     )
 
