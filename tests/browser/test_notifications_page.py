@@ -80,5 +80,6 @@ def test_with_nobody_to_tell_it_says_so(browser: Browser, quiet: OpenShop) -> No
 def test_a_person_sends_it_again_without_a_mouse(browser: Browser, troubled: OpenShop) -> None:
     browser.open(troubled.entrance)
     browser.open(f"{troubled.url}/notifications")
+    browser.until("Send again", "#receiver-hipay")
     browser.find("#receiver-hipay button").send_keys("\n")
     browser.until("The notification is being sent again.")

@@ -49,12 +49,16 @@ class Browser:
         assert reply.status == 303, (reply.status, reply.text[:500])
         return await self.get(reply.location)
 
+    async def token_of(self, page: str) -> str:
+        """The token that stands in the forms of a page."""
+        found = _TOKEN.search((await self.get(page)).text)
+        assert found is not None, f"{page} has no form"
+        return found[1]
+
     async def post(self, path: str, *, page: str | None = None, **form: str) -> Reply:
-        """Sends a form. With `page`, that page is loaded first and its token goes along, as a browser does it."""
-        if page is not None:
-            found = _TOKEN.search((await self.get(page)).text)
-            assert found is not None, f"{page} has no form"
-            form = {"token": found[1], **form}
+        """Sends a form. With `page` it comes from there, and that page is loaded first unless its `token` is given."""
+        if page is not None and "token" not in form:
+            form = {"token": await self.token_of(page), **form}
         body = urlencode(form).encode()
         headers = {"content-type": "application/x-www-form-urlencoded", "origin": _ORIGIN}
         return await self.ask("POST", path, body, headers | ({"referer": _ORIGIN + page} if page else {}))

@@ -14,7 +14,7 @@ from tillbridge.portal.accounts.sessions import NAME
 from tillbridge.portal.pages.site import CATALOGUES
 
 _PREFIXES: Final = "|".join(sorted({key.partition(".")[0] for key in CATALOGUES[Language.EN].texts} - {"format"}))
-_KEY: Final = re.compile(rf">[^<]*\b(?:{_PREFIXES})\.[a-z_]+(?:\.[a-z_]+)*\b[^<]*<")
+_KEY: Final = re.compile(rf">[^<]*(?<![@\w])(?:{_PREFIXES})\.[a-z_]+(?:\.[a-z_]+)*\b[^<]*<")
 _FIELD: Final = re.compile(r">[^<]*\{[a-z_]+\}[^<]*<")
 _SHOP_OR_PERSON: Final = re.compile(r"/(?:interfaces|locations|connectors)/\{\w+\}|\{\w+\}")
 _TAB: Final = re.compile(r"\{system\}/(?:types|validity|reports|exceptions|corrections|recovery)")

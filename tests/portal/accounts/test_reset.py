@@ -46,8 +46,8 @@ async def link_of(house: House) -> str:
     return found[1]
 
 
-async def use(browser: Browser, link: str, password: str = OTHER) -> Reply:
-    return await browser.post("/password/new", page=link, link=link.partition("=")[2], password=password)
+async def use(browser: Browser, link: str, password: str = OTHER, **form: str) -> Reply:
+    return await browser.post("/password/new", page=link, link=link.partition("=")[2], password=password, **form)
 
 
 @pytest.mark.usefixtures("anna")
@@ -122,8 +122,14 @@ async def test_a_newer_link_kills_the_older_one(house: House) -> None:
 async def test_a_link_that_two_use_at_the_same_moment_works_for_one(house: House) -> None:
     await ask(Browser(app_of(house)))
     link = await link_of(house)
+    browsers = [Browser(app_of(house)) for _ in range(4)]
+    # All of them have the form before the first one sends it.
+    tokens = [await one.token_of(link) for one in browsers]
     async with asyncio.TaskGroup() as group:
-        tries = [group.create_task(use(Browser(app_of(house)), link, f"{number} green bottles")) for number in range(4)]
+        tries = [
+            group.create_task(use(one, link, f"{number} green bottles", token=token))
+            for number, (one, token) in enumerate(zip(browsers, tokens, strict=True))
+        ]
     assert sorted(one.result().status for one in tries) == [303, 404, 404, 404]
 
 
