@@ -68,7 +68,6 @@ def test_no_line_is_lost_where_the_file_cannot_be_put_aside(tmp_path: Path) -> N
     assert log_figures().rotations > 0
 
 
-@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="this system does not list open files")
 def test_no_handle_is_left_open(tmp_path: Path) -> None:
     set_up_logging(folder=tmp_path)
     say(LINES)

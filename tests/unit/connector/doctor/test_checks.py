@@ -1,7 +1,6 @@
 """Each check of the doctor against what it is for: a thing that is right, and the ways in which it goes wrong."""
 
 import asyncio
-import os
 import sqlite3
 import stat
 from collections.abc import Sequence
@@ -83,7 +82,6 @@ def test_a_folder_that_somebody_has_is_left_alone(tmp_path: Path) -> None:
     assert Part.TERMINAL not in {one.part for one in found}
 
 
-@pytest.mark.skipif(os.name != "posix", reason="only POSIX has these rights")
 def test_a_secret_that_others_may_read(tmp_path: Path) -> None:
     file = shop(tmp_path)
     key = tmp_path / "kept" / KEY_FILE
