@@ -169,6 +169,13 @@ class Command(_Part):
         return next((kind for kind in CommandKind if kind == self.kind), None)
 
 
+class Noted(_Part):
+    """Portal: it has written down how this command ended, so that the connector need not tell it again."""
+
+    type: Literal["noted"] = "noted"
+    id: Id
+
+
 class Notice(_Part):
     """Portal: something to know, such as a new window or a changed service; nothing has to be answered."""
 
@@ -188,4 +195,4 @@ class Bye(_Part):
 
 
 FromConnector = Hello | Heartbeat | CommandAnswer | Unpair
-FromPortal = Welcome | Command | Notice | Bye
+FromPortal = Welcome | Command | Noted | Notice | Bye

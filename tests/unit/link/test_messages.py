@@ -23,6 +23,7 @@ from tillbridge.link.messages import (
     Hello,
     LocationFacts,
     Maintenance,
+    Noted,
     Notice,
     PaymentResult,
     Station,
@@ -60,6 +61,7 @@ FROM_CONNECTOR: list[FromConnector] = [
 FROM_PORTAL: list[FromPortal] = [
     WELCOME,
     COMMAND,
+    Noted(id="0123456789abcdef0123456789abcdef"),
     Notice(code="services_changed"),
     Bye(code="link_revoked", text="The office ended the connection.", retry_after=0),
 ]

@@ -31,6 +31,7 @@ from tillbridge.link.messages import (
     Heartbeat,
     Hello,
     Maintenance,
+    Noted,
     Notice,
     Station,
     Unpair,
@@ -205,6 +206,8 @@ class LastingLink:
                     return message
                 case Command():
                     self._commander.take(message, connection.board.standing().skew)
+                case Noted():
+                    await self._commander.noted(message.id)
                 case Notice():
                     connection.board.told(message.text)
                 case Welcome():
@@ -285,15 +288,11 @@ class LastingLink:
     async def _stations(self) -> tuple[Station, ...]:
         return tuple(_station(one) for one in (await self._desk.terminals())[:MAX_STATIONS])
 
-    async def _answer(self, answer: CommandAnswer) -> bool:
-        socket = self._socket
-        if socket is None:
-            return False
-        try:
-            await _send(socket, answer)
-        except _LINE_FAULTS:
-            return False  # the line is over, which its reader finds out by itself
-        return True
+    async def _answer(self, answer: CommandAnswer) -> None:
+        if (socket := self._socket) is not None:
+            # A line that is over is found out by its reader.
+            with suppress(*_LINE_FAULTS):
+                await _send(socket, answer)
 
     async def _say_farewell(self, reason: str) -> bool:
         """Tells the portal that the link ends here; it was told if the portal has ended it then."""

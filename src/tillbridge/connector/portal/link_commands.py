@@ -34,8 +34,8 @@ MOST_WAITING: Final = 100
 LATE_BY: Final = timedelta(seconds=5)
 """By so much a message may seem older than it is, because the two clocks were compared over a slow line."""
 
-Say = Callable[[CommandAnswer], Awaitable[bool]]
-"""Sends an answer; False where there is no connection: the portal asks when there is one."""
+Say = Callable[[CommandAnswer], Awaitable[None]]
+"""Sends an answer over the connection that there is; where there is none, the portal asks when there is one."""
 
 log = structlog.get_logger(__name__)
 
@@ -99,7 +99,7 @@ class Commander:
                 if command.known_kind is CommandKind.ASK:
                     continue  # what became of it is not known here and now: it is asked again
                 answer = refused(command.id, error.code)
-            await self._tell(answer, say)
+            await say(answer)
 
     async def _answered(self, received: "_Received") -> CommandAnswer:
         command = received.command
@@ -114,6 +114,19 @@ class Commander:
         if called_off or self._clock.monotonic() >= received.until:
             return refused(command.id, Code.COMMAND_EXPIRED)
         return await self._carry_out(command)
+
+    async def noted(self, command_id: str) -> None:
+        """The portal has written down how this command ended.
+
+        Only then is it forgotten here. What was merely sent may be lost with the connection, and where another
+        computer with the same key has called the command off meanwhile, the portal would never ask again.
+        """
+        try:
+            if self.book.may_be_open(command_id):
+                await self.book.drop(command_id)
+        except BridgeError as error:
+            # The portal asks about it once more, and hears the same.
+            log.warning("portal_command_still_marked", command=command_id, code=error.code)
 
     async def follow(self, say: Say) -> None:
         """Says of every payment of the portal how it goes on, until cancelled."""
@@ -130,7 +143,7 @@ class Commander:
     async def _followed(self, payment: Payment, say: Say) -> None:
         command_id = command_of(payment)
         if command_id is not None and not payment.running and self.book.may_be_open(command_id):
-            await self._tell(answer_of(command_id, payment), say)
+            await say(answer_of(command_id, payment))
 
     async def _carry_out(self, command: Command) -> CommandAnswer:
         match command.known_kind:
@@ -171,17 +184,6 @@ class Commander:
         if mark is not Mark.CALLED_OFF:
             await self.book.put(command_id, Mark.CALLED_OFF)
         return CommandAnswer(id=command_id, state=CommandState.UNKNOWN)
-
-    async def _tell(self, answer: CommandAnswer, say: Say) -> None:
-        over = answer.state in {CommandState.DONE, CommandState.REFUSED}
-        if not await say(answer) or not over:
-            return
-        try:
-            if self.book.may_be_open(answer.id):
-                await self.book.drop(answer.id)
-        except BridgeError as error:
-            # The portal asks about it once more, and hears the same.
-            log.warning("portal_command_still_marked", command=answer.id, code=error.code)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,18 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.link.frames import UnknownMessage, read_from_connector, write
-from tillbridge.link.messages import Bye, CommandAnswer, FromConnector, FromPortal, Heartbeat, Hello, Unpair, Welcome
+from tillbridge.link.message_words import CommandState
+from tillbridge.link.messages import (
+    Bye,
+    CommandAnswer,
+    FromConnector,
+    FromPortal,
+    Heartbeat,
+    Hello,
+    Noted,
+    Unpair,
+    Welcome,
+)
 from tillbridge.link.protocol import OLDEST, PROTOCOL, Verdict, understand
 from tillbridge.portal.commands.hub import SEND_SECONDS, Hub, bye_for
 from tillbridge.portal.commands.model import Holder, Report
@@ -153,6 +164,9 @@ class LinkSocket:
                 self._hub.report(Report(holder.location_id, holder.link_id, now, skew, message))
             case CommandAnswer():
                 await self._desk.answered(line.holder, message)
+                if message.state in {CommandState.DONE, CommandState.REFUSED}:
+                    async with asyncio.timeout(SEND_SECONDS):
+                        await line.send(Noted(id=message.id))
             case Unpair():
                 await self._unpaired(line.holder, message.reason)
                 await line.close(bye_for(BridgeError(Code.LINK_REVOKED)))

@@ -58,11 +58,10 @@ class Shop:
     answers: "asyncio.Queue[CommandAnswer]" = field(default_factory=asyncio.Queue)
     tries: int = 0
 
-    async def say(self, answer: CommandAnswer) -> bool:
+    async def say(self, answer: CommandAnswer) -> None:
         self.tries += 1
         if self.connected:
             self.answers.put_nowait(answer)
-        return self.connected
 
     async def ask(self, command: Command, skew: timedelta | None = NO_SKEW) -> CommandAnswer:
         self.commander.take(command, skew)
@@ -131,7 +130,10 @@ async def test_a_payment_is_told_from_its_start_to_its_end_and_forgotten(tmp_pat
         assert done.result is not None
         assert (done.state, done.result.outcome, here.taken) == (CommandState.DONE, Outcome.APPROVED, [1250])
         await here.ask(question(OTHER))
-        assert (here.commander.book.unfinished, here.commander.book.mark(ID)) == ((), None)
+        # It was sent, and nobody has said that it arrived.
+        assert here.commander.book.unfinished == (ID,)
+        await here.commander.noted(ID)
+        assert here.commander.book.mark(ID) is None
 
 
 async def test_the_same_command_again_is_the_same_payment(tmp_path: Path) -> None:
@@ -262,7 +264,7 @@ async def test_an_end_that_could_not_be_told_is_told_when_it_is_asked_for(tmp_pa
         done = await here.ask(question())
         assert done.result is not None
         assert (done.state, done.result.outcome, here.taken) == (CommandState.DONE, Outcome.APPROVED, [1250])
-        await here.ask(question(OTHER))
+        await here.commander.noted(ID)
         assert not here.commander.book.unfinished
 
 
