@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 # Whoever has forbidden Python to keep its bytecode would wait for each of hundreds of processes to read all again.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help demo install system lint test soak bench package docs lock clean
+.PHONY: help demo install system lint test soak bench package docs lock clean .lint-types .lint-windows .lint-rest
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -37,10 +37,17 @@ system: ## installs what the tests need from Debian, or prints the command for i
 	@scripts/system-packages $(SYSTEM_PACKAGES)
 
 lint: $(VENV)/.dev ## runs every static check
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync .lint-types .lint-windows .lint-rest
+
+.lint-types:
+	$(BIN)/mypy
+
+.lint-windows:
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/windows src
+
+.lint-rest:
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
-	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/windows src
 	$(BIN)/lint-imports
 
 test: system lint $(VENV)/.read ## runs the static checks and all tests

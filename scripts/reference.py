@@ -3,7 +3,7 @@
 The tests compare the pages with the tables, so that neither changes alone.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -88,27 +88,26 @@ Every scenario can be asked for by name as well, for the next payment or for all
 {table(heads, _scenario_rows(MYPOS))}"""
 
 
-def pages() -> dict[str, str]:
-    """The text of each page by its file name."""
-    return {
-        "cli.md": _WRITTEN + command_line.page(),
-        "errors.md": errors(),
-        "hipay-openapi.json": hipay.text(),
-        "matrix.md": _WRITTEN + matrix.page(),
-        "native-api.md": _WRITTEN + native_api.page(),
-        "native-openapi.json": references.native_text(),
-        partner_api.NAME: partner_api.text(),
-        "portal-settings.md": _WRITTEN + settings.portal_page(),
-        f"../postman/{postman_native.NAME}": postman_native.text(),
-        "scenarios.md": scenarios(),
-        "settings.md": _WRITTEN + settings.page(),
-    }
+PAGES: Final[Mapping[str, Callable[[], str]]] = {
+    "cli.md": lambda: _WRITTEN + command_line.page(),
+    "errors.md": errors,
+    "hipay-openapi.json": hipay.text,
+    "matrix.md": lambda: _WRITTEN + matrix.page(),
+    "native-api.md": lambda: _WRITTEN + native_api.page(),
+    "native-openapi.json": references.native_text,
+    partner_api.NAME: partner_api.text,
+    "portal-settings.md": lambda: _WRITTEN + settings.portal_page(),
+    f"../postman/{postman_native.NAME}": postman_native.text,
+    "scenarios.md": scenarios,
+    "settings.md": lambda: _WRITTEN + settings.page(),
+}
+"""What draws each page, by its file name."""
 
 
 def write() -> None:
     """Writes every page."""
-    for name, text in pages().items():
-        (FOLDER / name).write_text(text, encoding="utf-8")
+    for name, draw in PAGES.items():
+        (FOLDER / name).write_text(draw(), encoding="utf-8")
 
 
 if __name__ == "__main__":

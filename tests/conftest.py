@@ -38,6 +38,8 @@ class _ByFile(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
         match Path(file).parts[1:3]:
             case ("browser", "portal"):
                 return "one portal and one browser, started once"
+            case ("acceptance", "test_readme.py" | "test_wheel.py"):
+                return "one wheel, built and installed once"
             case ("integration", "test_kill9.py"):
                 # Long walks, each with processes of its own.
                 return nodeid

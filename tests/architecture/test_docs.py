@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.reference import FOLDER, pages
+from scripts.reference import FOLDER, PAGES
 from tests.architecture.tree import ROOT, files, shown
 
 _LINK = re.compile(r"\]\((?!https?://|mailto:)([^)#\s]*)(#[^)\s]+)?\)|(?:src|srcset)=\"(?!https?://)([^\"]+)\"")
@@ -32,9 +32,9 @@ def _broken_links(document: Path) -> list[str]:
     return broken
 
 
-@pytest.mark.parametrize("name", pages())
+@pytest.mark.parametrize("name", PAGES)
 def test_a_page_drawn_from_a_table_is_up_to_date(name: str) -> None:
-    assert (FOLDER / name).read_text() == pages()[name], "run `make docs`"
+    assert (FOLDER / name).read_text() == PAGES[name](), "run `make docs`"
 
 
 def test_no_link_is_broken() -> None:

@@ -1,4 +1,4 @@
-"""One browser and one shop for all tests of a file: both take a while to open."""
+"""One browser for all tests of a worker, for it takes a while to open, and a shop for each that wants one."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from tests.support.console.chromium import Browser, Light, Width, chromium
 from tests.support.console.open_shop import OpenShop, open_shop
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def window() -> Iterator[Browser]:
     with chromium() as opened:
         yield opened

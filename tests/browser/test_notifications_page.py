@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
+from selenium.webdriver.common.keys import Keys
 
 from tests.support.console.chromium import Browser, Light, Width
 from tests.support.console.counter import Around
@@ -81,5 +82,9 @@ def test_a_person_sends_it_again_without_a_mouse(browser: Browser, troubled: Ope
     browser.open(troubled.entrance)
     browser.open(f"{troubled.url}/notifications")
     browser.until("Send again", "#receiver-hipay")
-    browser.find("#receiver-hipay button").send_keys("\n")
+    # The page renews itself and keeps the focus, but an element that was found a moment ago may be gone.
+    browser.until_true("""
+        document.querySelector('#receiver-hipay button')?.focus();
+        return document.activeElement.matches('#receiver-hipay button')""")
+    browser.driver.switch_to.active_element.send_keys(Keys.ENTER)
     browser.until("The notification is being sent again.")

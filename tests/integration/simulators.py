@@ -3,14 +3,14 @@
 import json
 import signal
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-COMMAND: Final = [sys.executable, "-m", "tillbridge", "simulate"]
+from tests.support.warm import command
+
 STARTS_WITHIN: Final = 60.0
 
 
@@ -41,14 +41,15 @@ class Simulator:
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Its exit code, after this signal."""
-        self.process.send_signal(how)
+        # What stands for the command cannot pass on what kills it.
+        self.process.send_signal(signal.SIGUSR1 if how is signal.SIGKILL else how)
         return self.process.wait(20)
 
 
 @contextmanager
 def simulated(*words: str) -> Iterator[Simulator]:
     """`tillbridge simulate` with these words, once it has said where it is."""
-    with subprocess.Popen([*COMMAND, *words], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command("simulate", *words), stdout=subprocess.PIPE, text=True) as process:
         said: list[str] = []
         try:
             assert process.stdout is not None
@@ -64,7 +65,9 @@ def simulated(*words: str) -> Iterator[Simulator]:
 
 def refusal(*words: str) -> str:
     """What it says where it cannot."""
-    done = subprocess.run([*COMMAND, *words], capture_output=True, text=True, timeout=STARTS_WITHIN, check=False)
+    done = subprocess.run(
+        command("simulate", *words), capture_output=True, text=True, timeout=STARTS_WITHIN, check=False
+    )
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
     return done.stderr

@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from tests.integration.simulators import Simulator, simulated
 from tests.integration.wire_tills import Touch, pay, values
 from tests.support.guide import blocks, run
 from tests.support.shop import free_port
+from tests.support.warm import command
 from tillbridge.runtime.settings.secret_values import hash_password
 from tillbridge.virtual.ledger_file import read_rows
 
@@ -80,10 +80,10 @@ def shop(page: str, number: int, folder: Path, change: Change = lambda _: None) 
 @contextmanager
 def connector(one: Shop) -> Iterator[None]:
     """The connector of these settings, taking payments."""
-    command = [sys.executable, "-m", "tillbridge", "connector", "run", "--config", "connector.yml"]
+    run = command("connector", "run", "--config", "connector.yml")
     environment = {**os.environ, "XDG_RUNTIME_DIR": str(one.folder), "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
-        command, cwd=one.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        run, cwd=one.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         try:
             assert process.stdout is not None

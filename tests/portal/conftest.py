@@ -4,6 +4,7 @@ import random
 import shutil
 import zlib
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -21,18 +22,16 @@ from tillbridge.runtime.effects import Runtime, TimeOrderedIds
 
 _DATABASE = "migrated"
 
-_NO_MONEY = frozenset(
-    {"accounts", "dashboard", "licences", "locations", "maintenance", "printing", "rights", "security", "services"}
-)
-"""Folders of features that book nothing, or only ask those that do."""
+_ON_BOTH = frozenset({"ledger", "storage", "vouchers"})
+"""Folders whose tests are of the statements themselves: who is first, what is locked, what is counted."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Of a test that comes to the database through stores which are tested on both, one of the two runs.
 
-    Those are the tests of pages, and of the features where no money and no link is at stake. Which one it is goes by
-    the test's name, so that half of them run on each; `make soak` runs all of them on both.
+    Those are the tests of pages, of services and of what asks the ledger. Which one it is goes by the test's name, so
+    that half of them run on each; `make soak` runs all of them on both.
     """
     for item in items:
         call = getattr(item, "callspec", None)
@@ -44,7 +43,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _one_is_enough(path: Path) -> bool:
-    return "pages" in path.stem or ("store" not in path.stem and path.parent.name in _NO_MONEY)
+    both = path.parent.name in _ON_BOTH or any(word in path.stem for word in ("store", "races"))
+    return "pages" in path.stem or not both
 
 
 @pytest.fixture(scope="session")
@@ -55,11 +55,12 @@ def postgres() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def emptied(postgres: Cluster) -> Emptied:
+def emptied(postgres: Cluster) -> Iterator[Emptied]:
     """A migrated database in it, which one test after another finds empty."""
     postgres.run(f"create database {_DATABASE}")
     migrate(_on_postgres(Path(), postgres))
-    return Emptied(postgres.url(_DATABASE))
+    with closing(Emptied(postgres.url(_DATABASE))) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -86,6 +86,8 @@ def cluster(*, durable: bool = False) -> Iterator[Cluster]:
         initdb = [_program("initdb"), "-D", str(folder / "data"), "-U", _ROLE, "-A", "trust", "-E", "UTF8", "--no-sync"]
         subprocess.run(initdb, check=True, capture_output=True, timeout=60, user=_unprivileged())
         settings = ["listen_addresses = ''", f"unix_socket_directories = '{folder}'", "max_connections = 60"]
+        # A test is too short for a vacuum to be worth its while, or for a plan to be compiled.
+        settings += ["autovacuum = off", "jit = off"]
         settings += [] if durable else ["fsync = off", "synchronous_commit = off", "full_page_writes = off"]
         with (folder / "data" / "postgresql.conf").open("a") as file:
             file.write("\n".join(["", *settings, ""]))

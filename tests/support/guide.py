@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.architecture.tree import ROOT
-from tests.support.shop import TILLBRIDGE
+from tests.support.warm import on_path
 
 DEADLINE: Final = 60.0
 """Seconds for a block of commands on a busy computer."""
@@ -32,7 +32,7 @@ def moved(text: str, ports: Mapping[int, int]) -> str:
 def run(commands: str, folder: Path, answers: str = "") -> list[str]:
     """The lines that these commands print in this folder. One that fails ends all of it and the test."""
     (folder / ".curlrc").write_text(_QUIETLY)
-    places = f"{TILLBRIDGE.parent}:{os.environ['PATH']}"
+    places = f"{on_path()}:{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-e", "-o", "pipefail", "-c", commands],
         cwd=folder,

@@ -4,6 +4,7 @@ import asyncio
 import atexit
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -115,6 +116,22 @@ async def _reader(fd: int) -> asyncio.StreamReader:
     pipe = os.fdopen(fd, "rb", 0)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
     return reader
+
+
+def command(*arguments: str) -> list[str]:
+    """What starts `tillbridge` so from anywhere, as a process that stands for it (`warm_command`)."""
+    return [sys.executable, "-I", "-S", str(Path(__file__).with_name("warm_command.py")), _server(), *arguments]
+
+
+@cache
+def on_path() -> Path:
+    """A folder with a program `tillbridge` that starts it so, for shells."""
+    folder = Path(_server()).parent / "bin"
+    folder.mkdir()
+    program = folder / "tillbridge"
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(command())} "$@"\n')
+    program.chmod(0o755)
+    return folder
 
 
 @cache

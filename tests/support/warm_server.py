@@ -67,6 +67,8 @@ class Server:
                 elif key.fileobj is self._woken:
                     self._woken.recv(4096)
                     self._reap()
+                elif key.data is not None:
+                    self._left(key.data)
                 else:
                     return
 
@@ -81,14 +83,23 @@ class Server:
             os.close(fd)
         self._askers[child] = asker
         asker.sendall(f"{child}\n".encode())
+        if asked.get("bound"):
+            self._selector.register(asker, selectors.EVENT_READ, child)
+
+    def _left(self, child: int) -> None:
+        """Whoever stood for this command has been killed, and so is the command."""
+        self._selector.unregister(self._askers[child])
+        os.kill(child, signal.SIGKILL)
 
     def _reap(self) -> None:
         for child in list(self._askers):
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended:
                 asker = self._askers.pop(child)
+                with contextlib.suppress(KeyError):
+                    self._selector.unregister(asker)
                 # Whoever asked may have gone.
-                with contextlib.suppress(BrokenPipeError):
+                with contextlib.suppress(OSError):
                     asker.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
                 asker.close()
 

@@ -1,4 +1,4 @@
-"""One portal and one browser for the whole folder: both take a while to open."""
+"""One portal for the whole folder: it takes a while to open."""
 
 from collections.abc import Callable, Iterator
 
@@ -6,14 +6,8 @@ import pytest
 
 from tests.browser.portal.life import Life, life_in
 from tests.browser.portal.open_portal import OpenPortal, open_portal
-from tests.support.console.chromium import Browser, chromium
+from tests.support.console.chromium import Browser
 from tillbridge.portal.accounts.sessions import NAME
-
-
-@pytest.fixture(scope="session")
-def window() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,17 @@ PATIENCE: Final = 20.0
 PASSING: Final = (NoSuchElementException, StaleElementReferenceException)
 """What an element says that a new page has not drawn yet, or has just replaced."""
 
+_PLAIN: Final = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars")
+_TO_ITSELF: Final = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-extensions",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+)
+"""It asks nobody for news of its own: where there is no way out, it would ask again and again."""
+
 OWN_FAULTS: Final = frozenset({"SEVERE", "WARNING"})
 
 
@@ -134,7 +145,7 @@ def chromium() -> Iterator[Browser]:
     assert driver, "chromedriver is missing: make system"
     options = ChromeOptions()
     options.binary_location = found
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars"):
+    for argument in (*_PLAIN, *_TO_ITSELF):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     window = Chrome(options=options, service=ChromeService(executable_path=driver))

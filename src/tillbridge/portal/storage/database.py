@@ -22,6 +22,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.portal.settings import PortalSettings
+from tillbridge.portal.storage.sqlite_driver import connect
 
 FILE: Final = "portal.db"
 
@@ -165,7 +166,7 @@ def _sqlite(path: Path, *, size: int, begin: str) -> AsyncEngine:
         pool_size=size,
         max_overflow=0,
         pool_timeout=BUSY_SECONDS,
-        connect_args={"timeout": BUSY_SECONDS},
+        connect_args={"timeout": BUSY_SECONDS, "async_creator_fn": connect},
     )
 
     @event.listens_for(engine.sync_engine, "connect")
