@@ -203,11 +203,25 @@ async def _keep_on(job: Job) -> None:
     while True:
         try:
             await job()
-        except BridgeError as error:
-            log.warning("job_waits", job=getattr(job, "__qualname__", ""), code=error.code.value)
-        except Exception:
-            log.exception("job_fault", job=getattr(job, "__qualname__", ""))
+        except Exception as error:
+            name, known = getattr(job, "__qualname__", ""), _known(error)
+            if known is None:
+                log.exception("job_fault", job=name)
+            else:
+                log.warning("job_waits", job=name, code=known.code.value)
         await asyncio.sleep(AGAIN_SECONDS)
+
+
+def _known(error: BaseException) -> BridgeError | None:
+    """The error of the catalogue that ended a job, alone or in each of the tasks that it had; None for a fault."""
+    match error:
+        case BridgeError():
+            return error
+        case BaseExceptionGroup():
+            found = [_known(one) for one in error.exceptions]
+            return None if None in found else found[0]
+        case _:
+            return None
 
 
 def _healthz(house: House) -> Callable[[Request], object]:
