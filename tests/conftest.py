@@ -15,7 +15,8 @@ settings.load_profile("repeatable")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--seed", help="the one seed that tests/simulation runs instead of its sample")
+    parser.addoption("--seed", help="the one seed of tests/simulation instead of its sample, and of tests/portal/storm")
+    parser.addoption("--storm", help="redemptions of the long storms in tests/portal/storm")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -46,6 +47,9 @@ class _ByFile(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
             case ("integration", "test_postman.py" | "test_postman_native.py"):
                 # Both install the program that runs the collections.
                 return "one installation of newman"
+            case ("portal", "storm"):
+                # The long ones take minutes each.
+                return nodeid
             case ("matrix", _):
                 # The cells of a pair are played together, at the first of them.
                 return " / ".join(test.split(" / ")[:2])

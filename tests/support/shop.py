@@ -78,7 +78,14 @@ class Program:
         self.said: list[str] = []
 
     @classmethod
-    async def start(cls, *arguments: str, before: Sequence[str] = (), cold: bool = False, ready: str) -> "Program":
+    async def start(
+        cls,
+        *arguments: str,
+        before: Sequence[str] = (),
+        cold: bool = False,
+        ready: str,
+        seconds: float = START_SECONDS,
+    ) -> "Program":
         """Starts `tillbridge` with these arguments and waits until it prints a line that holds `ready`.
 
         `before` is a tracer in front of it. `cold`: it reads its own modules, as a shop's does.
@@ -99,7 +106,7 @@ class Program:
             process = await warm.start(arguments, environment=environment, session=True)
         program = cls(process)
         try:
-            async with asyncio.timeout(START_SECONDS):
+            async with asyncio.timeout(seconds):
                 await program.wait_for(ready)
         except BaseException as error:
             error.add_note("".join(program.said))
