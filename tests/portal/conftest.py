@@ -22,7 +22,7 @@ from tillbridge.runtime.effects import Runtime, TimeOrderedIds
 
 _DATABASE = "migrated"
 
-_ON_BOTH = frozenset({"ledger", "storage", "vouchers"})
+_ON_BOTH = frozenset({"ledger", "storage", "storm", "vouchers"})
 """Folders whose tests are of the statements themselves: who is first, what is locked, what is counted."""
 
 
