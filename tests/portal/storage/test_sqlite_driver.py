@@ -61,3 +61,11 @@ async def test_a_statement_is_one_trip_to_the_thread(engine: AsyncEngine, monkey
             (await connection.execute(text("select name from row where id = :id"), {"id": 1})).all()
         monkeypatch.undo()
     assert len(trips) == 3
+
+
+async def test_a_result_can_be_read_in_pieces(engine: AsyncEngine) -> None:
+    async with engine.begin() as connection:
+        many = [{"name": str(number)} for number in range(150)]
+        await connection.execute(text("insert into row (name) values (:name)"), many)
+        read = [row.id async for row in await connection.stream(text("select id from row order by id"))]
+    assert read == list(range(1, 151))

@@ -15,7 +15,7 @@ _CHUNK: Final = 64
 
 
 class _Cursor:
-    """A cursor that has all its rows once it has run: nothing of the portal reads a result piece by piece."""
+    """A cursor that has all its rows once it has run: nothing of the portal needs a result piece by piece."""
 
     arraysize = 1
 
@@ -36,7 +36,15 @@ class _Cursor:
         await self._run(sqlite3.Cursor.executemany, statement, parameters)
 
     async def fetchall(self) -> list[Any]:
-        return self._rows
+        rows, self._rows = self._rows, []
+        return rows
+
+    async def fetchmany(self, size: int = _CHUNK) -> list[Any]:
+        rows, self._rows = self._rows[:size], self._rows[size:]
+        return rows
+
+    async def fetchone(self) -> Any:  # noqa: ANN401  # a row
+        return (await self.fetchmany(1) or [None])[0]
 
     async def close(self) -> None:
         """Nothing is left open."""
