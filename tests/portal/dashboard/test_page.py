@@ -97,5 +97,5 @@ async def test_each_block_is_one_question_however_many_locations_there_are(house
     event.listen(house.database._reader.sync_engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
     page = await seen.get("/")
     assert page.status == 200
-    # Locations, windows, licences, vouchers.
-    assert len([one for one in asked if one.lstrip().lower().startswith("select")]) == 4
+    # Locations, windows, licences, vouchers, exceptions.
+    assert len([one for one in asked if one.lstrip().lower().startswith("select")]) == 5

@@ -15,6 +15,7 @@ from tillbridge.portal.pages.site import Site, Visit
 from tillbridge.portal.rights import Action, Area, Person
 from tillbridge.portal.settlement import charts
 from tillbridge.portal.settlement.start import cards, drawn
+from tillbridge.portal.validity.cases_service import Cases
 from tillbridge.web.words import Words
 
 INTERFACES: Final = "/interfaces"
@@ -61,6 +62,7 @@ class DashboardPage:
         async with house.database.reading() as connection:
             told = await overview(connection, person, self._links, self._maintenance, now)
             vouchers = await cards(connection, person, now)
+        waiting = await Cases(house).waiting(person)
         words = self._site.words(request, person, told.time_zone)
         return await self._site.page(
             request,
@@ -69,6 +71,8 @@ class DashboardPage:
             zone=told.time_zone,
             told=told,
             most=MOST_TASKS,
+            quiet=told.quiet and not waiting,
+            exceptions=[(one.id, one.name, words.count(count)) for one, count in waiting],
             vouchers=[drawn(words, card) for card in vouchers],
             size=(charts.WIDTH, charts.HEIGHT),
             counts=[
@@ -76,14 +80,7 @@ class DashboardPage:
                 for group, number in told.counts.items()
             ],
             endings=_endings(words, told),
-            window=None
-            if told.next_window is None
-            else words.t(
-                "dashboard.maintenance.window",
-                start=day_and_clock(words, told.next_window.start),
-                end=day_and_clock(words, told.next_window.end),
-                zone=told.time_zone or "UTC",
-            ),
+            window=_window(words, told),
             may_connect=person.may_somewhere(Area.POS_INTERFACE, Action.EDIT),
             may_add=person.may(Area.LOCATIONS, Action.EDIT),
             ways=ways(person),
@@ -97,6 +94,15 @@ def ways(person: Person) -> list[Way]:
         for area, action, way in _WAYS
         if (person.may(area, action) if area in _AS_A_WHOLE else person.may_somewhere(area, action))
     ]
+
+
+def _window(words: Words, told: Overview) -> str | None:
+    """The next maintenance, in a sentence."""
+    window = told.next_window
+    if window is None:
+        return None
+    start, end = day_and_clock(words, window.start), day_and_clock(words, window.end)
+    return words.t("dashboard.maintenance.window", start=start, end=end, zone=told.time_zone or "UTC")
 
 
 def _endings(words: Words, told: Overview) -> list[tuple[str, str, str, str]]:

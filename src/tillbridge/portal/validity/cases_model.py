@@ -138,17 +138,79 @@ class Adjusted:
 
 
 @dataclass(frozen=True, slots=True)
-class Exceptions:
-    """The whole page, each list with at most one line more than `MOST`."""
+class Unsent:
+    """A connector that cannot get rid of what it has to tell, as it last said; `put_backs` is the part that goes back.
 
+    `since`: how long the oldest of it waits. `heard_at`: when it was last heard of.
+    """
+
+    location_id: str
+    location: str
+    link_id: str
+    count: int
+    put_backs: int
+    since: datetime
+    heard_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """What was taken without a connection and could not be taken from the voucher: `reason` is the code of why."""
+
+    location: str
+    voucher_id: str | None
+    number: str = field(repr=False)
+    receipt: str
+    asked: int
+    loss: int
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What the last recovery left behind. `silent`: locations that have not told what they booked since the backup.
+
+    `missing`: bookings of the backup that the connector there should have told again, and did not.
+    """
+
+    begun_at: datetime
+    silent: Sequence[str] = ()
+    cases: int = 0
+    missing: Sequence[Receipt] = ()
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is left to look after."""
+        return not (self.silent or self.cases or self.missing)
+
+
+@dataclass(frozen=True, slots=True)
+class Exceptions:
+    """The whole page, each list with at most one line more than `MOST`.
+
+    `unfinished` are receipts without an end of which the day is not over, or only just.
+    """
+
+    unsent: Sequence[Unsent] = ()
+    restored: Restored | None = None
     open_cases: Sequence[Receipt] = ()
+    unfinished: Sequence[Receipt] = ()
     contested: Sequence[Receipt] = ()
     repeated: Sequence[Receipt] = ()
     late: Sequence[Receipt] = ()
     shut: Sequence[ShutVoucher] = ()
     pauses: Sequence[Pause] = ()
     alarms: Sequence[Alarm] = ()
+    short: Sequence[Shortfall] = ()
     adjusted: Sequence[Adjusted] = ()
+
+    @property
+    def to_do(self) -> int:
+        """How many of them wait for a person; the rest is there to be known."""
+        waiting = sum(map(len, (self.unsent, self.open_cases, self.unfinished, self.contested, self.repeated)))
+        left = 0 if self.restored is None else len(self.restored.silent) + self.restored.cases
+        return waiting + left + len(self.pauses) + sum(one.until is None for one in self.shut)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from tillbridge.domain.voucher_code import masked
 from tillbridge.portal.customers.forms import amount
 from tillbridge.portal.locations.views import done, wrong_field
 from tillbridge.portal.pages.site import Form, Site, Visit
+from tillbridge.portal.rights import Person
+from tillbridge.portal.validity import elsewhere_views as elsewhere
 from tillbridge.portal.validity.access import may_open_vouchers
 from tillbridge.portal.validity.cases_model import (
     CHOICES,
@@ -94,7 +96,7 @@ class CasePages:
             tabs=tabs(words.t, person, one.id, SECTION),
             may_open=may_open_vouchers(person),
             most=words.count(MOST),
-            lists=_lists(words, seen),
+            lists=_lists(words, seen, person),
             notice=done(request, words.t, "exceptions"),
         )
 
@@ -182,10 +184,15 @@ class CasePages:
         )
 
 
-def _lists(words: Words, seen: SeenExceptions) -> dict[str, object]:
+def _lists(words: Words, seen: SeenExceptions, person: Person) -> dict[str, object]:
     """Every list of the page as it is drawn, and which of them were cut."""
     found, code = seen.found, seen.system.currency
+    restored = found.restored
     lists: dict[str, Sequence[object]] = {
+        "unsent": [elsewhere.unsent(words, one, person) for one in found.unsent],
+        "unfinished": [_receipt(words, one, code) for one in found.unfinished],
+        "missing": [] if restored is None else [_receipt(words, one, code) for one in restored.missing],
+        "short": [elsewhere.short(words, one, code) for one in found.short],
         "open_cases": [_receipt(words, one, code, seen.deciding) for one in found.open_cases],
         "contested": [_receipt(words, one, code, seen.deciding) for one in found.contested],
         "repeated": [_receipt(words, one, code, seen.deciding) for one in found.repeated],
@@ -198,7 +205,9 @@ def _lists(words: Words, seen: SeenExceptions) -> dict[str, object]:
     return {
         **{name: list(lines)[:MOST] for name, lines in lists.items()},
         "cut": [name for name, lines in lists.items() if len(lines) > MOST],
-        "quiet": not any(lists.values()),
+        "restored": None if restored is None else elsewhere.restored(words, restored),
+        "ways": elsewhere.ways(person, seen.system.id),
+        "quiet": restored is None and not any(lists.values()),
     }
 
 

@@ -4,7 +4,7 @@ The money moves by the desk's own rules, in the transaction in which the decisio
 a late word of the till is safe: whoever holds the action's row first is heard, and the other is told what became of it.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +16,7 @@ from tillbridge.portal.audit.log import LONGEST_NAME, Entry
 from tillbridge.portal.house import House
 from tillbridge.portal.ledger.store import LedgerMoved
 from tillbridge.portal.rights import Action, Area, Person
-from tillbridge.portal.validity import access, cases_store
+from tillbridge.portal.validity import access, cases_store, elsewhere_store
 from tillbridge.portal.validity.cases_model import (
     CHOICES,
     CaseEvent,
@@ -31,6 +31,7 @@ from tillbridge.portal.validity.cases_model import (
 from tillbridge.portal.validity.model import said_text
 from tillbridge.portal.vouchers import guessing_store as guesses
 from tillbridge.portal.vouchers import operations, systems_store
+from tillbridge.portal.vouchers.access import may_at_one
 from tillbridge.portal.vouchers.guessing import Guess
 from tillbridge.portal.vouchers.knowing import know
 from tillbridge.portal.vouchers.model import Counter, Undo, Undoing, scope_of
@@ -88,16 +89,7 @@ class Cases:
         async with self._house.database.reading() as connection:
             system = await access.system_for(connection, person, system_id, AREAS)
             wanted = self._wanted(person, system)
-            found = Exceptions(
-                await cases_store.open_cases(connection, wanted),
-                await cases_store.contested(connection, wanted),
-                await cases_store.repeated(connection, wanted),
-                await cases_store.late(connection, wanted),
-                await cases_store.shut(connection, wanted),
-                await cases_store.pauses(connection, wanted),
-                await cases_store.alarms(connection, wanted),
-                await cases_store.adjusted(connection, wanted),
-            )
+            found = await _all(connection, wanted)
         where = {one.location_id for one in (*found.open_cases, *found.contested, *found.repeated)}
         where |= {one.location_id for one in found.pauses}
         return SeenExceptions(
@@ -106,6 +98,21 @@ class Cases:
             {one for one in where if person.may(Area.VOUCHER_CORRECT, Action.EDIT, one)},
             {one for one in where if person.may(Area.VOUCHER_PIN, Action.EDIT, one)},
         )
+
+    async def waiting(self, person: Person) -> Sequence[tuple[VoucherSystem, int]]:
+        """The systems in which something waits for this person's company, and how much of it; for whoever sees it."""
+        if not any(person.may_somewhere(area) for area in AREAS):
+            return ()
+        found = []
+        async with self._house.database.reading() as connection:
+            systems = await systems_store.of_tenant(connection, person.home)
+            members = await systems_store.taking_part(connection, person.home) if systems else {}
+            for one in systems:
+                at = members.get(one.id, frozenset())
+                if any(may_at_one(person, area, Action.VIEW, at) for area in AREAS):
+                    count = (await _all(connection, self._wanted(person, one))).to_do
+                    found += [(one, count)] if count else []
+        return found
 
     async def case(self, person: Person, operation_id: str) -> SeenCase:
         """A case, for somebody who may decide it. `BridgeError` as `decide` has it."""
@@ -218,6 +225,23 @@ class Cases:
     def _wanted(self, person: Person, system: VoucherSystem) -> Wanted:
         now = self._house.runtime.clock.now()
         return Wanted.at(system.id, access.reach_of(person, AREAS), now, system.time_zone)
+
+
+async def _all(connection: AsyncConnection, wanted: Wanted) -> Exceptions:
+    return Exceptions(
+        unsent=await elsewhere_store.unsent(connection, wanted),
+        restored=await elsewhere_store.restored(connection, wanted),
+        open_cases=await cases_store.open_cases(connection, wanted),
+        unfinished=await elsewhere_store.unfinished(connection, wanted),
+        contested=await cases_store.contested(connection, wanted),
+        repeated=await cases_store.repeated(connection, wanted),
+        late=await cases_store.late(connection, wanted),
+        shut=await cases_store.shut(connection, wanted),
+        pauses=await cases_store.pauses(connection, wanted),
+        alarms=await cases_store.alarms(connection, wanted),
+        short=await elsewhere_store.short(connection, wanted),
+        adjusted=await cases_store.adjusted(connection, wanted),
+    )
 
 
 def _entry(system: VoucherSystem, receipt: Receipt, verdict: Verdict) -> Entry:

@@ -31,41 +31,41 @@ from tillbridge.portal.vouchers.tables import voucher, voucher_guessing, voucher
 
 async def open_cases(connection: AsyncConnection, wanted: Wanted) -> Sequence[Receipt]:
     """Receipts of which nobody said what became of them, the oldest first."""
-    statement = _receipts(wanted, operation.c.created_at).where(_is_open(wanted.before))
-    return await _read(connection, statement.order_by(operation.c.created_at, operation.c.id))
+    statement = receipts(wanted, operation.c.created_at).where(_is_open(wanted.before))
+    return await read(connection, statement.order_by(operation.c.created_at, operation.c.id))
 
 
 async def contested(connection: AsyncConnection, wanted: Wanted) -> Sequence[Receipt]:
     """Receipts that were closed after their money had gone back, and of which nobody has decided; the oldest first."""
-    statement = _receipts(wanted, operation.c.contested_at).where(_is_contested())
-    return await _read(connection, statement.order_by(operation.c.contested_at, operation.c.id))
+    statement = receipts(wanted, operation.c.contested_at).where(_is_contested())
+    return await read(connection, statement.order_by(operation.c.contested_at, operation.c.id))
 
 
 async def repeated(connection: AsyncConnection, wanted: Wanted) -> Sequence[Receipt]:
     """Redemptions that a till of another maker may have asked for twice, the oldest first."""
-    return await _read(connection, _repeated(wanted).order_by(operation.c.created_at, operation.c.id))
+    return await read(connection, _repeated(wanted).order_by(operation.c.created_at, operation.c.id))
 
 
 async def late(connection: AsyncConnection, wanted: Wanted) -> Sequence[Receipt]:
     """What was put back after its receipt had been closed, the newest first."""
     note = voucher_late_put_back
     statement = (
-        _receipts(wanted, note.c.put_back_at)
+        receipts(wanted, note.c.put_back_at)
         .join(note, note.c.operation_id == operation.c.id)
         .where(note.c.put_back_at >= wanted.now - LOOKED_BACK)
         .order_by(note.c.put_back_at.desc(), operation.c.id)
     )
-    return await _read(connection, statement)
+    return await read(connection, statement)
 
 
 async def find(connection: AsyncConnection, wanted: Wanted, operation_id: str) -> tuple[Receipt, CaseKind] | None:
     """One receipt that is to be decided, and why; None if it is none, or of another system."""
-    statement = _receipts(wanted, operation.c.created_at).where(operation.c.id == operation_id)
+    statement = receipts(wanted, operation.c.created_at).where(operation.c.id == operation_id)
     for kind, is_one in ((CaseKind.OPEN, _is_open(wanted.before)), (CaseKind.CONTESTED, _is_contested())):
-        found = await _read(connection, statement.where(is_one))
+        found = await read(connection, statement.where(is_one))
         if found:
             return found[0], kind
-    found = await _read(connection, _repeated(wanted).where(operation.c.id == operation_id))
+    found = await read(connection, _repeated(wanted).where(operation.c.id == operation_id))
     return (found[0], CaseKind.DUPLICATE) if found else None
 
 
@@ -124,7 +124,7 @@ async def _decide_repeat(connection: AsyncConnection, operation_id: str, verdict
 def _repeated(wanted: Wanted) -> Select[Any]:
     """Nothing that has gone back in the meantime: neither of the two is one too many then."""
     return (
-        _receipts(wanted, third_party_repeat.c.other_at)
+        receipts(wanted, third_party_repeat.c.other_at)
         .join(third_party_repeat, third_party_repeat.c.operation_id == operation.c.id)
         .where(
             third_party_repeat.c.decided_at.is_(None),
@@ -142,7 +142,7 @@ def _is_contested() -> ColumnElement[bool]:
     return and_(operation.c.contested_at.is_not(None), operation.c.id.not_in(decided))
 
 
-def _receipts(wanted: Wanted, moment: ColumnElement[Any]) -> Select[Any]:
+def receipts(wanted: Wanted, moment: ColumnElement[Any]) -> Select[Any]:
     """Actions of a system within a reader's reach; one without a voucher belongs where its location takes part."""
     return (
         select(
@@ -170,19 +170,21 @@ def _receipts(wanted: Wanted, moment: ColumnElement[Any]) -> Select[Any]:
                 voucher.c.system_id == wanted.system_id,
                 operation.c.voucher_id.is_(None) & (voucher_location.c.system_id == wanted.system_id),
             ),
-            _within(wanted, operation.c.location_id),
+            within(wanted, operation.c.location_id),
         )
         .limit(MOST + 1)
     )
 
 
-def _within(wanted: Wanted, column: ColumnElement[str]) -> ColumnElement[bool]:
+def within(wanted: Wanted, column: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a location is one of those that the reader sees."""
     if wanted.reach.everywhere:
         return true()
     return column.in_(sorted(wanted.reach.locations)) if wanted.reach.locations else false()
 
 
-async def _read(connection: AsyncConnection, statement: Select[Any]) -> Sequence[Receipt]:
+async def read(connection: AsyncConnection, statement: Select[Any]) -> Sequence[Receipt]:
+    """The receipts that a statement of `receipts` finds."""
     return [_receipt(row) for row in await connection.execute(statement)]
 
 
@@ -234,7 +236,7 @@ async def pauses(connection: AsyncConnection, wanted: Wanted) -> Sequence[Pause]
         .where(
             voucher_location.c.system_id == wanted.system_id,
             guessing.c.paused_until > wanted.now,
-            _within(wanted, guessing.c.location_id),
+            within(wanted, guessing.c.location_id),
         )
         .order_by(location.c.name, guessing.c.location_id, guessing.c.kind)
     )
@@ -256,7 +258,7 @@ async def alarms(connection: AsyncConnection, wanted: Wanted) -> Sequence[Alarm]
         .where(
             voucher_location.c.system_id == wanted.system_id,
             alarm.c.at >= wanted.now - LOOKED_BACK,
-            _within(wanted, alarm.c.location_id),
+            within(wanted, alarm.c.location_id),
         )
         .order_by(alarm.c.at.desc(), alarm.c.id.desc())
         .limit(MOST + 1)
