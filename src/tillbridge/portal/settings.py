@@ -109,6 +109,8 @@ class LicencePolicy(StrEnum):
 class OperatorSettings(Section):
     """Who runs this portal, as its pages and messages name them.
 
+    `ledger_heads_to` is an e-mail address outside the portal that gets the signed head of the vouchers' ledger each
+    day, to be held against it (`tillbridge portal ledger verify --against`). Empty: nobody does.
     `licences` is `unlimited` where merchants run the portal for themselves: a new location then has every product
     without end. With `allotted` it has none until the operator's staff allots it. Locations that are there already
     keep what they have.
@@ -118,6 +120,14 @@ class OperatorSettings(Section):
     sales_contact: Contact = ""
     support_contact: Contact = ""
     licences: LicencePolicy = LicencePolicy.UNLIMITED
+    ledger_heads_to: Annotated[str, Field(max_length=254)] = ""
+
+    @field_validator("ledger_heads_to")
+    @classmethod
+    def _is_an_email(cls, value: str) -> str:
+        if value and (value.count("@") != 1 or not value.isprintable() or any(mark in value for mark in ' ,;:<>"')):
+            raise ValueError(f"{value!r} is no e-mail address")
+        return value
 
 
 class ShopSettings(Section):

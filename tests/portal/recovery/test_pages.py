@@ -20,12 +20,14 @@ from tillbridge.portal.recovery.office import RecoveryOffice
 from tillbridge.portal.recovery.pages import RecoveryPages, banners
 from tillbridge.portal.recovery.service import Recoveries
 from tillbridge.portal.rights import Person
+from tillbridge.portal.sealing.addresses import HeadAddresses
 
 
 def browser(floor: Floor, person: Person) -> Browser:
     office = RecoveryOffice(floor.house, Recoveries(floor.house, floor.desk))
+    addresses = HeadAddresses(floor.house)
     feature = Feature(
-        "recovery", pages=lambda site: RecoveryPages(site, office).routes(), banners=(banners(floor.house),)
+        "recovery", pages=lambda site: RecoveryPages(site, office, addresses).routes(), banners=(banners(floor.house),)
     )
     return Browser(portal_app(floor.house, Standing(person), [feature]))
 
@@ -71,6 +73,17 @@ async def test_ended_and_settled_by_a_named_person_with_a_reason(closed_shop: Sh
         assert standing is not None
         (case,) = standing.cases
         assert case.number not in page.text
+        wrong = await asked.post(f"{here}/heads", page=here, recipient="nobody")
+        assert (wrong.status, "enter an e-mail address" in wrong.text, 'value="nobody"' in wrong.text) == (
+            400,
+            True,
+            True,
+        )
+        done = await asked.post(f"{here}/heads", page=here, recipient="books@shop.example")
+        assert done.location == f"{here}?done=heads"
+        reader = browser(floor, somebody(floor.here.tenant_id, "vouchers.correct.view"))
+        assert "It is sent to books@shop.example." in (await reader.get(here)).text
+        assert (await reader.post(f"{here}/heads", page=here, recipient="mine@evil.example")).status == 403
         settle = f"{here}/cases/{case.id}"
         wrong = await asked.post(settle, page=here, reason="")
         assert (wrong.status, 'aria-invalid="true"' in wrong.text) == (400, True)

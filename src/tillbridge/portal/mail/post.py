@@ -21,6 +21,14 @@ class LetterState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Attached:
+    """A text file that goes with a letter: nothing secret, for it waits as it is."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
     """A plain text for one recipient. `tenant_id` None: it is about the portal as a whole."""
 
@@ -28,6 +36,7 @@ class Letter:
     subject: str
     text: str
     tenant_id: str | None = None
+    attached: Attached | None = None
 
 
 class Post:
@@ -49,6 +58,8 @@ class Post:
                 recipient=one.recipient,
                 subject=one.subject,
                 sealed_body=base64.b64encode(sealed).decode(),
+                attachment_name="" if one.attached is None else one.attached.name,
+                attachment="" if one.attached is None else one.attached.text,
                 state=LetterState.WAITING,
                 next_at=now,
             )

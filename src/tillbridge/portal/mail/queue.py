@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tillbridge.portal.mail.post import LetterState
+from tillbridge.portal.mail.post import Attached, LetterState
 from tillbridge.portal.mail.tables import letter
 from tillbridge.portal.vault import Vault
 
@@ -21,6 +21,7 @@ class Claimed:
     recipient: str
     subject: str
     sealed_body: str
+    attached: Attached | None
     tries: int
 
     def text(self, vault: Vault) -> str:
@@ -46,18 +47,21 @@ async def claim(connection: AsyncConnection, now: datetime, lease: timedelta) ->
             letter.c.recipient,
             letter.c.subject,
             letter.c.sealed_body,
+            letter.c.attachment_name,
+            letter.c.attachment,
             letter.c.tries,
         )
     )
     row = found.first()
     if row is None:
         return None
-    return Claimed(row.id, row.created_at, row.recipient, row.subject, row.sealed_body, row.tries)
+    attached = Attached(row.attachment_name, row.attachment) if row.attachment_name else None
+    return Claimed(row.id, row.created_at, row.recipient, row.subject, row.sealed_body, attached, row.tries)
 
 
 async def sent(connection: AsyncConnection, one: Claimed, now: datetime) -> None:
     """It has left: what it said is not kept."""
-    await _set(connection, one, state=LetterState.SENT, sent_at=now, sealed_body="", fault="")
+    await _set(connection, one, state=LetterState.SENT, sent_at=now, sealed_body="", attachment="", fault="")
 
 
 async def again(connection: AsyncConnection, one: Claimed, at: datetime, fault: str) -> None:
@@ -67,7 +71,7 @@ async def again(connection: AsyncConnection, one: Claimed, at: datetime, fault: 
 
 async def failed(connection: AsyncConnection, one: Claimed, fault: str) -> None:
     """It is not tried any more: what it said is not kept, the reason is."""
-    await _set(connection, one, state=LetterState.FAILED, sealed_body="", fault=fault)
+    await _set(connection, one, state=LetterState.FAILED, sealed_body="", attachment="", fault=fault)
 
 
 async def _set(connection: AsyncConnection, one: Claimed, **values: object) -> None:

@@ -45,6 +45,9 @@ PERMANENT: Final = 500
 
 LONGEST_FAULT: Final = 200
 
+ATTACHED_AS: Final = "plain"
+"""Files are texts: every mail program opens one, and no filter holds it back."""
+
 log = structlog.get_logger(__name__)
 
 Carry = Callable[[EmailMessage], Awaitable[None]]
@@ -95,6 +98,8 @@ def compose(house: House, one: Claimed) -> EmailMessage:
     message["Message-ID"] = f"<{one.id}@{host}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(one.text(house.vault))
+    if one.attached is not None:
+        message.add_attachment(one.attached.text, subtype=ATTACHED_AS, filename=one_line(one.attached.name))
     return message
 
 

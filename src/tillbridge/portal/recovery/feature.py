@@ -6,6 +6,7 @@ from tillbridge.portal.recovery import api
 from tillbridge.portal.recovery.office import RecoveryOffice
 from tillbridge.portal.recovery.pages import RecoveryPages, banners
 from tillbridge.portal.recovery.service import Recoveries
+from tillbridge.portal.sealing.addresses import HeadAddresses
 from tillbridge.portal.tokens.bearer import Callers
 from tillbridge.portal.vouchers.desk import VoucherDesk
 
@@ -19,7 +20,7 @@ def feature(house: House, desk: VoucherDesk, callers: Callers) -> Feature:
 
     return Feature(
         "recovery",
-        pages=lambda site: RecoveryPages(site, RecoveryOffice(house, recoveries)).routes(),
+        pages=lambda site: RecoveryPages(site, RecoveryOffice(house, recoveries), HeadAddresses(house)).routes(),
         api=api.routes(house, recoveries, callers),
         openings=(noticed,),
         jobs=(recoveries.run,),

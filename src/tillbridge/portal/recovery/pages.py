@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 
 from tillbridge.domain.errors import BridgeError
 from tillbridge.domain.voucher_code import masked
+from tillbridge.portal.accounts.model import LONGEST_EMAIL
 from tillbridge.portal.audit.log import LONGEST_REASON
 from tillbridge.portal.customers.forms import amount
 from tillbridge.portal.house import House
@@ -19,6 +20,7 @@ from tillbridge.portal.recovery import store
 from tillbridge.portal.recovery.model import Line, Standing
 from tillbridge.portal.recovery.office import RecoveryOffice
 from tillbridge.portal.rights import Person
+from tillbridge.portal.sealing.addresses import HeadAddresses
 from tillbridge.portal.vouchers.access import LOOKING
 from tillbridge.portal.vouchers.sections import tabs
 from tillbridge.web.going import see_other
@@ -27,15 +29,16 @@ from tillbridge.web.words import Words
 PATH: Final = "/vouchers/systems/{system_id}/recovery"
 SECTION: Final = "/recovery"
 
-_WRONG: Final = {"reason": "recovery.wrong.reason"}
+_WRONG: Final = {"reason": "recovery.wrong.reason", "recipient": "sealing.wrong.recipient"}
 
 
 class RecoveryPages:
     """Shows who has told what, and lets a named person end it."""
 
-    def __init__(self, site: Site, office: RecoveryOffice) -> None:
+    def __init__(self, site: Site, office: RecoveryOffice, addresses: HeadAddresses) -> None:
         self._site = site
         self._office = office
+        self._addresses = addresses
 
     def routes(self) -> list[BaseRoute]:
         """Every page of it."""
@@ -43,6 +46,7 @@ class RecoveryPages:
         return [
             site.get(PATH, self.show),
             site.post(f"{PATH}/end", self.end),
+            site.post(f"{PATH}/heads", self.heads),
             site.post(f"{PATH}/cases/{{line_id}}", self.settle),
         ]
 
@@ -58,6 +62,16 @@ class RecoveryPages:
         except BridgeError as error:
             return await self._show(request, visit, "end", wrong_field(error, _WRONG), reason)
         return see_other(f"/vouchers/systems/{system_id}{SECTION}?done=ended")
+
+    async def heads(self, request: Request, visit: Visit, form: Form) -> Response:
+        """Sets where the signed heads are sent."""
+        system_id, recipient = request.path_params["system_id"], form.get("recipient", "")
+        try:
+            await self._office.seen(visit.person, system_id)
+            await self._addresses.change(visit.person, recipient)
+        except BridgeError as error:
+            return await self._show(request, visit, "heads", wrong_field(error, _WRONG), recipient)
+        return see_other(f"/vouchers/systems/{system_id}{SECTION}?done=heads")
 
     async def settle(self, request: Request, visit: Visit, form: Form) -> Response:
         """Closes a case."""
@@ -89,6 +103,8 @@ class RecoveryPages:
             counts=_counts(words, standing),
             cases=[] if standing is None else [_case(words, each, standing) for each in standing.cases],
             may_end=seen.may_end,
+            heads_to=reason if at == "heads" else await self._addresses.of(person),
+            longest_email=LONGEST_EMAIL,
             may_settle=seen.may_settle,
             at=at,
             reason=reason,

@@ -5,7 +5,7 @@ An entry writes nothing here. The sealer looks for those that have no seal yet (
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, String, Table
+from sqlalchemy import BigInteger, Column, ForeignKey, String, Table
 
 from tillbridge.portal.storage.columns import ID_LENGTH, metadata, moment
 
@@ -31,6 +31,26 @@ ledger_head: Final = Table(
     # Ed25519, in base64.
     Column("signature", String(100), nullable=False),
     moment("signed_at"),
+)
+
+ledger_head_address: Final = Table(
+    "ledger_head_address",
+    metadata,
+    # A merchant who wants to have the heads as well, and in which language; nobody else's wish is here.
+    Column("tenant_id", String(ID_LENGTH), ForeignKey("tenant.id"), primary_key=True),
+    Column("recipient", String(254), nullable=False),
+    Column("language", String(2), nullable=False),
+    Column("set_by", String(200), nullable=False),
+    moment("set_at"),
+)
+
+ledger_head_letter: Final = Table(
+    "ledger_head_letter",
+    metadata,
+    # Of which day a recipient was written to, in lower case: of none twice, whoever wants it.
+    Column("recipient", String(254), primary_key=True),
+    Column("day", String(10), primary_key=True),
+    moment("written_at"),
 )
 
 ledger_sealing: Final = Table(

@@ -5,8 +5,10 @@ with a key that the database does not have (docs/reference/voucher-sealing.md).
 """
 
 import asyncio
+import email
+import email.policy
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -55,7 +57,8 @@ class ChainVerdict:
 async def verify_chain(house: House, against: Path | None = None) -> ChainVerdict:
     """Reads the whole ledger and holds it against everything that was signed.
 
-    `against` is a file that `export_heads` made. `BridgeError(FILE_UNREADABLE)` if it is none.
+    `against` is a file that `export_heads` made, or a letter that was sent (as it was attached, or saved whole).
+    `BridgeError(FILE_UNREADABLE)` if it is none.
     """
     witnesses, faults = await _witnesses(house, against)
     async with house.database.reading() as connection:
@@ -83,7 +86,12 @@ async def export_heads(house: House) -> str:
         stored = await CHAIN.heads(connection)
         end = await CHAIN.end_of_chain(connection)
     now = LEDGER.sign(house.vault, house.runtime.clock.now().date(), end)
-    return json.dumps({"version": 1, "of": _WHAT, "heads": [members_of(one) for one in (*stored, now)]}, indent=1)
+    return heads_as_text((*stored, now))
+
+
+def heads_as_text(heads: Iterable[Head]) -> str:
+    """Heads as the file that `verify --against` reads."""
+    return json.dumps({"version": 1, "of": _WHAT, "heads": [members_of(one) for one in heads]}, indent=1)
 
 
 async def heads(house: House) -> Sequence[Head]:
@@ -127,12 +135,31 @@ async def _strange(connection: AsyncConnection, ours: Sequence[Head]) -> list[Fa
 def _exported(house: House, path: Path) -> list[Head]:
     try:
         with path.open(encoding="utf-8") as file:
-            kept = _heads_in(json.loads(file.read(LARGEST_EXPORT)))
+            kept = heads_in_text(file.read(LARGEST_EXPORT))
     except (OSError, ValueError) as error:
         raise BridgeError(Code.FILE_UNREADABLE, _NONE, place=str(path)) from error
     if not all(LEDGER.is_ours(house.vault, head) for head in kept):
         raise BridgeError(Code.FILE_UNREADABLE, "a head in it is not signed with a key of this portal", place=str(path))
     return [head for head in kept if head.link.position]
+
+
+def heads_in_text(text: str) -> list[Head]:
+    """The heads of an export, of what was attached to a letter, or of a letter that was saved whole."""
+    try:
+        return _heads_in(json.loads(text))
+    except ValueError:
+        pass
+    # A file without a header is read as a letter that has only a text.
+    message = email.message_from_string(text, policy=email.policy.default)
+    for part in message.walk():
+        if part.get_content_maintype() == "text":
+            found = str(part.get_content())
+            inner = found[found.find("{") : found.rfind("}") + 1]
+            try:
+                return _heads_in(json.loads(inner))
+            except ValueError:
+                continue
+    raise ValueError(_NONE)
 
 
 def _heads_in(read: object) -> list[Head]:
