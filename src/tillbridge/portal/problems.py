@@ -17,6 +17,7 @@ from tillbridge.domain.cashier_texts import Language
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.outcome import MoneyMoved
 from tillbridge.portal.pages.site import Site
+from tillbridge.portal.vouchers.holding import is_recovering
 from tillbridge.runtime.effects import Runtime
 from tillbridge.web.going import address
 from tillbridge.web.language import choose
@@ -140,6 +141,7 @@ async def _error_page(site: Site, request: Request, error: BridgeError, trace: s
         status=error.entry.status,
         error=error,
         kind=_KINDS.get(error.entry.status, "refused"),
+        own="error.text.recovering" if is_recovering(error) else f"error.text.{error.code}",
         sentence=_sentence(error, language),
         trace=trace,
     )

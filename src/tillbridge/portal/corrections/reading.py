@@ -13,6 +13,7 @@ from tillbridge.portal.house import House
 from tillbridge.portal.rights import Action, Area, Person
 from tillbridge.portal.vouchers import access, batches_store, systems_store
 from tillbridge.portal.vouchers.batches_model import Happened, OfficeVoucher
+from tillbridge.portal.vouchers.holding import require_going
 from tillbridge.portal.vouchers.systems_model import Participant, VoucherSystem
 
 MOST_LISTED: Final = 200
@@ -86,6 +87,7 @@ class Reading:
             found = await self._subject(connection, person, voucher_id)
             await judging.require_somewhere(connection, person, found.system.id)
             person.require_step_up(self._house.runtime.clock.now())
+            require_going(found.system)
             kind_back = TAKES_BACK.get(kind)
             entries = await store.reversible(connection, voucher_id, kind_back) if kind_back else ()
             places = await systems_store.participants(connection, found.system.id) if kind is Kind.MORE else ()

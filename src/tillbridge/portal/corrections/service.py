@@ -29,6 +29,7 @@ from tillbridge.portal.house import House
 from tillbridge.portal.rights import Person
 from tillbridge.portal.vouchers import access, batches_store, systems_store
 from tillbridge.portal.vouchers.batches_model import OfficeVoucher
+from tillbridge.portal.vouchers.holding import require_going
 from tillbridge.portal.vouchers.systems_model import VoucherSystem
 
 _EVENTS: Final = {
@@ -60,13 +61,14 @@ class Corrections:
         """Asks for a correction, which is booked once another person approves it.
 
         `Impossible` says why it cannot be asked for. `BridgeError`: RIGHT_MISSING; STEP_UP_NEEDED; FIELD_INVALID for
-        `reason`, `location`, `original` or `target`.
+        `reason`, `location`, `original` or `target`; MAINTENANCE in recovery, when nothing is approved either.
         """
         now, new_id = self._house.runtime.clock.now(), self._house.runtime.ids.new
         async with self._house.database.writing() as connection:
             system, voucher = await judging.known(connection, person, voucher_id)
             await judging.require_somewhere(connection, person, system.id)
             person.require_step_up(now)
+            require_going(system)
             await self._make_room(connection, system, voucher, now)
             books = await open_books(connection, system, await self._draft(connection, person, system, voucher, wanted))
             judging.require(person, books.place)
@@ -92,6 +94,7 @@ class Corrections:
         async with self._deciding(person, correction_id) as case:
             person.require_step_up(case.now)
             judging.require_another(person, case.one)
+            require_going(case.system)
             if case.one.state_at(case.now) is State.EXPIRED:
                 return await self._expire(case.connection, case.system, case.one)
             books = await open_books(case.connection, case.system, case.one)

@@ -8,6 +8,7 @@ from tillbridge.portal.corrections.model import clean_reason
 from tillbridge.portal.house import House
 from tillbridge.portal.rights import Action, Area, Person
 from tillbridge.portal.vouchers.batches_service import Batches
+from tillbridge.portal.vouchers.holding import require_going
 
 
 class WithdrawalEvent(StrEnum):
@@ -33,6 +34,8 @@ class Withdrawals:
             system, batch = await self._batches.known(connection, person, batch_id)
             person.require(Area.VOUCHER_CODES, Action.EDIT)
             person.require_step_up(self._house.runtime.clock.now())
+            # What is unused in the backup may have been sold since.
+            require_going(system)
             span = await self._batches.span(connection, batch, first, last)
             said = clean_reason(reason)
             withdrawn = await store.withdraw(connection, batch.id, *span)

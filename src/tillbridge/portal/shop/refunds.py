@@ -31,6 +31,7 @@ from tillbridge.portal.shop.payments.services import Services
 from tillbridge.portal.shop.tables import refund, refund_unit
 from tillbridge.portal.vouchers import batches_store, systems_store
 from tillbridge.portal.vouchers.clerk import Clerk
+from tillbridge.portal.vouchers.holding import require_going
 from tillbridge.portal.vouchers.office_service import Blocking, Office
 from tillbridge.portal.vouchers.systems_model import Life, VoucherSystem
 
@@ -81,6 +82,8 @@ class Refunds:
             return await self._add(
                 connection, one, payment, RefundState.REVERSED, payment.paid_amount, actor=actor, reason=reason
             )
+        # What is unspent in a backup may have been spent since.
+        require_going(await self._system(connection, one))
         chosen = await self._unspent(connection, one, units)
         if not chosen:
             raise BridgeError(Code.RECORD_CONFLICT, "every voucher of this order is spent or was given back")
@@ -189,7 +192,7 @@ class Refunds:
                 await connection.execute(update(refund).where(refund.c.id == refund_id).values(next_at=later))
 
     async def go_on(self, refund_id: str) -> None:
-        """Does the steps that are left. `BridgeError`: PAYMENT_SERVICE_AWAY; the rest is done later."""
+        """Does the steps that are left. `BridgeError`: PAYMENT_SERVICE_AWAY, MAINTENANCE; the rest is done later."""
         async with self._house.database.writing() as connection:
             row = await self._locked(connection, refund_id)
             if row.state is RefundState.BLOCKED:
@@ -215,6 +218,7 @@ class Refunds:
         clerk = await Clerk.open(connection, [each.voucher_id for each in units])
         originals = await clerk.originals([each.entry_id for each in units])
         now, system = self._house.runtime.clock.now(), await self._system(connection, one)
+        require_going(system)
         day = business_day(now, system.time_zone)
         at = Occasion(one.location_id, day, now, operator=OPERATOR, transaction_ref=one.number)
         given, booked = 0, {}

@@ -110,6 +110,9 @@ class Runner:
             if held is None or system is None:
                 # Another process has it in its hands, and goes on with it.
                 return False
+            if system.recovering_since is not None:
+                # By an old balance: it goes on once the tills have told what they had been answered.
+                return False
             match held.state:
                 case RunState.WRITING:
                     return await self._write(connection, system, held)

@@ -28,6 +28,7 @@ from tillbridge.portal.validity.model import (
     said_text,
 )
 from tillbridge.portal.validity.running import begin_due
+from tillbridge.portal.vouchers.holding import require_going
 from tillbridge.portal.vouchers.operations import KeysTaken
 from tillbridge.portal.vouchers.systems_model import VoucherSystem
 
@@ -170,11 +171,13 @@ class Validity:
     async def take_back(self, person: Person, run_id: str, reason: str) -> None:
         """Takes a whole run back: what it has not written off yet it leaves, and the timer gives the rest back.
 
-        `BridgeError`: RIGHT_MISSING; STEP_UP_NEEDED; FIELD_INVALID (place `reason`); RECORD_CONFLICT if that was done.
+        `BridgeError`: RIGHT_MISSING; STEP_UP_NEEDED; FIELD_INVALID (place `reason`); RECORD_CONFLICT if that was done;
+        MAINTENANCE in recovery.
         """
         async with self._house.database.writing() as connection:
             system, run = await self._known(connection, person, run_id, locked=True)
             self._require(person)
+            require_going(system)
             why = said_text(reason, "reason")
             if run.state in {RunState.REVERSING, RunState.REVERSED}:
                 raise BridgeError(Code.RECORD_CONFLICT, "this write-off is taken back already")
@@ -194,6 +197,7 @@ class Validity:
             await self._known(connection, person, run_id, locked=True)
             seen = await self._one(connection, person, run_id, voucher_id)
             why, system = said_text(reason, "reason"), seen.system
+            require_going(system)
             giver = Giver(self._house, connection, system)
             try:
                 given = await giver.give({voucher_id: seen.entry_id}, person.actor.name, why)

@@ -4,19 +4,15 @@ Pure. Order: the location takes part, currency, number known, country, life, blo
 """
 
 from collections.abc import Container
-from typing import Final, assert_never
+from typing import assert_never
 
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.voucher_code import masked, right_check_digit
 from tillbridge.link.voucher_messages import Load, Redeem
 from tillbridge.portal.vouchers.guessing import PinGuard
+from tillbridge.portal.vouchers.holding import require_going
 from tillbridge.portal.vouchers.model import Place, Voucher
 from tillbridge.portal.vouchers.systems_model import Life, VoucherSystem
-
-RECOVERING: Final = "the portal was restored from a backup and hears from the tills what they had been answered"
-
-RECOVERING_SECONDS: Final = 60
-"""What a till is told to wait; the first that asks after the end is served."""
 
 
 def system_at(place: Place | None, currency: str) -> VoucherSystem:
@@ -28,10 +24,8 @@ def system_at(place: Place | None, currency: str) -> VoucherSystem:
         raise BridgeError(Code.VOUCHER_NOT_PARTICIPATING)
     if place.system.currency != currency:
         raise BridgeError(Code.VOUCHER_CURRENCY, place="currency", members={"currency": place.system.currency})
-    if place.system.recovering_since is not None:
-        # Its balances may be those of yesterday: neither told nor taken from (docs/reference/voucher-sealing.md).
-        said = {"until": None, "reason": RECOVERING, "component": "vouchers"}
-        raise BridgeError(Code.MAINTENANCE, RECOVERING, retry_after=RECOVERING_SECONDS, members=said)
+    # Its balances may be those of yesterday: neither told nor taken from.
+    require_going(place.system)
     return place.system
 
 

@@ -14,6 +14,7 @@ from tillbridge.portal.house import House
 from tillbridge.portal.rights import Action, Area, Person
 from tillbridge.portal.vouchers import access, batches_store, systems_store
 from tillbridge.portal.vouchers.batches_model import LONGEST_REASON, Batch, Happened, OfficeVoucher
+from tillbridge.portal.vouchers.holding import require_going
 from tillbridge.portal.vouchers.systems_model import VoucherSystem
 
 MOST_ENTRIES: Final = 500
@@ -96,7 +97,10 @@ class Office:
         )
 
     async def block(self, person: Person, voucher_id: str, reason: str) -> None:
-        """Nothing can be loaded or redeemed until it is unblocked; money that goes back on it still does."""
+        """Nothing can be loaded or redeemed until it is unblocked; money that goes back on it still does.
+
+        `BridgeError`: RIGHT_MISSING; MAINTENANCE in recovery; the rest as `change` has it.
+        """
         await self._set(person, voucher_id, reason, blocked=True)
 
     async def unblock(self, person: Person, voucher_id: str, reason: str) -> None:
@@ -112,6 +116,7 @@ class Office:
             system, one = await self._known(connection, person, voucher_id)
             await access.require_at_one(connection, person, system.id, Area.VOUCHER_PIN)
             person.require_step_up(self._house.runtime.clock.now())
+            require_going(system)
             why = _reason(reason)
             if not self._pin_shut(one):
                 raise BridgeError(Code.RECORD_CONFLICT, "the PIN of this voucher is not blocked")
@@ -128,6 +133,7 @@ class Office:
         async with self._house.database.writing() as connection:
             system, one = await self._known(connection, person, voucher_id)
             await access.require_at_one(connection, person, system.id, Area.VOUCHER_STATE)
+            require_going(system)
             await self.change(connection, person.actor, system, one, reason, blocked=blocked)
 
     async def change(

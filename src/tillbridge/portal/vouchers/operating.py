@@ -23,6 +23,7 @@ from tillbridge.portal.vouchers import batches_store, systems_store
 from tillbridge.portal.vouchers.batches_exporting import csv_of
 from tillbridge.portal.vouchers.batches_model import Counted, Happened, OfficeVoucher, grouped
 from tillbridge.portal.vouchers.batches_service import BatchEvent
+from tillbridge.portal.vouchers.holding import require_going
 from tillbridge.portal.vouchers.office_service import Blocking, Office
 from tillbridge.portal.vouchers.states import shown_state
 from tillbridge.portal.vouchers.systems_model import VoucherSystem
@@ -104,9 +105,10 @@ class Operating:
             return one, await batches_store.history(connection, one.voucher.id, MOST_SHOWN)
 
     async def set_blocked(self, code: str, reason: str, system: str = "", *, blocked: bool) -> Known:
-        """Blocks or unblocks. `BridgeError`: as `shown`; FIELD_INVALID without a reason; RECORD_CONFLICT if so."""
+        """Blocks or unblocks. `BridgeError`: as `shown`; FIELD_INVALID (`reason`); RECORD_CONFLICT; MAINTENANCE."""
         async with self._house.database.writing() as connection:
             one = await self._known(connection, code, system)
+            require_going(one.system)
             await self._office.change(connection, COMMAND_LINE, one.system, one.voucher, reason, blocked=blocked)
             return await self._known(connection, one.voucher.id, "")
 
