@@ -125,7 +125,7 @@ DONE: Final = {
 }
 """What these features say after a form, from the address."""
 
-OTHER_LETTERS: Final = ("sealing.mail.head",)
+OTHER_LETTERS: Final = ("corrections.mail.asked", "sealing.mail.head")
 
 LETTERS: Final = "factor_added factor_removed password_link password_set recovery_code_used"
 

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from tests.portal.accounts.front_door import letters
 from tests.portal.clock import HandClock
 from tests.portal.corrections.office import Office
 from tests.portal.people import somebody
@@ -23,6 +24,23 @@ async def refused(asking: Awaitable[object]) -> Code:
     with pytest.raises(BridgeError) as refusal:
         await asking
     return refusal.value.code
+
+
+async def test_whoever_may_approve_is_told_once_and_by_nobody_else(office: Office) -> None:
+    number = await office.floor.voucher(loaded=1_000)
+    clerk = await office.crew.join("Cleo", Stock.OWNER)
+    await office.crew.join("Dora", Stock.TECHNICIAN)
+    one = await office.ask(number, Kind.LESS, 400, reason="typed\ntwice")
+    assert await office.refusal(number, Kind.LESS, 100) == "waiting"
+    told = await letters(office.floor.house)
+    assert {recipient for recipient, _, _ in told} == {office.bert.email, clerk.email}
+    assert len(told) == 2
+    (text,) = {text for recipient, _, text in told if recipient == office.bert.email}
+    assert f"/vouchers/corrections/{one.id}\n" in text
+    assert number not in text
+    assert "Take credit off, 4.00 EUR" in text
+    await office.desk.approve(office.bert, one.id)
+    assert len(await letters(office.floor.house)) == 2
 
 
 async def test_nobody_approves_what_they_asked_for(office: Office) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.voucher_code import masked, read_code
 from tillbridge.portal.audit.log import LONGEST_NAME, PORTAL, Actor, Entry
-from tillbridge.portal.corrections import judging, people, store
+from tillbridge.portal.corrections import judging, letters, people, store
 from tillbridge.portal.corrections.booking import open_books
 from tillbridge.portal.corrections.model import (
     LASTS,
@@ -82,6 +82,7 @@ class Corrections:
             amount = balance if wanted.kind is Kind.REISSUE else books.one.amount
             one = replace(books.one, amount=amount, seen_balance=balance)
             await store.add(connection, one)
+            await letters.tell(self._house, connection, system, one, voucher.number, books.place)
             await self._note(connection, person.actor, CorrectionEvent.REQUESTED, system, one)
         return one
 
