@@ -62,9 +62,20 @@ def test_the_menu_says_where_one_is_and_shows_every_entry(
     browser.set(width=width)
     browser.open(f"{portal.url}/customers/bases")
     assert [one.text for one in browser.all(".menu [aria-current=page]")] == [said("customers.menu")]
+    # In every language the line is one line where there is room for it, and nothing is lost behind "More".
+    for language in Language:
+        browser.open(f"{portal.url}/language/{language}?back=/customers/bases")
+        tops = {round(one.rect["y"]) for one in browser.all(".menu > ul > li")}
+        assert len(tops) == 1 or width is Width.NARROW, language
+    browser.open(f"{portal.url}/language/en?back=/customers/bases")
+    tab_to(browser, said("nav.more"))
+    browser.driver.switch_to.active_element.send_keys(Keys.ENTER)
+    assert browser.evaluate("return document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     assert all(one.is_displayed() and one.rect["height"] >= 24 for one in browser.all(".menu a"))
     browser.find(".menu a[href='/audit']").click()
     browser.until_shown(said("audit.title"))
+    more = browser.find(".menu summary")
+    assert (more.text, more.get_attribute("aria-current")) == (f"{said('nav.more')}: {said('audit.menu')}", "true")
 
 
 def test_somebody_signs_in_with_the_keys_alone(browser: Browser, portal: OpenPortal) -> None:

@@ -23,5 +23,5 @@ def feature(house: House) -> Feature:
         "audit",
         pages=routes,
         jobs=[Sealer(house).run],
-        menu=[_Entry(HOME, "audit.menu", (Area.AUDIT,))],
+        menu=[_Entry(HOME, "audit.menu", (Area.AUDIT,), seldom=True)],
     )

@@ -43,7 +43,7 @@ def feature(house: House, links: Links, callers: Callers, maintenance: Maintenan
         pages=lambda site: ConnectorPages(site, desk, links).routes(),
         sockets=(socket.route,),
         jobs=(hub.hand_out, hub.keep_reports, hub.hear_announcements, news.spread),
-        menu=(MenuEntry(PATH, "commands.menu", AREAS),),
+        menu=(MenuEntry(PATH, "commands.menu", AREAS, seldom=True),),
     )
 
 

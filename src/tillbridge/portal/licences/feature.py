@@ -9,7 +9,7 @@ from tillbridge.portal.licences.service import Licences
 from tillbridge.portal.pages.site import MenuEntry
 from tillbridge.portal.rights import Area
 
-MENU: Final = MenuEntry(PATH, "licences.menu", (Area.LICENCES,))
+MENU: Final = MenuEntry(PATH, "licences.menu", (Area.LICENCES,), seldom=True)
 
 
 def feature(house: House) -> Feature:

@@ -38,7 +38,7 @@ def feature(house: House) -> Feature:
         pages=lambda site: [*pages.routes(site), *feeds.routes(site)],
         api=api.routes(house),
         jobs=[_follower(house)],
-        menu=[_Entry("/maintenance", "maintenance.menu", (Area.MAINTENANCE,))],
+        menu=[_Entry("/maintenance", "maintenance.menu", (Area.MAINTENANCE,), seldom=True)],
         banners=[_banners(house)],
     )
 

@@ -69,20 +69,47 @@ Page = Callable[[Request, Visit], Awaitable[Response]]
 Action = Callable[[Request, Visit, Form], Awaitable[Response]]
 
 
+SHORT_MENU: Final = 7
+"""Entries that fit into one line 1280 pixels wide, in every language."""
+
+
 @dataclass(frozen=True, slots=True)
 class MenuEntry:
     """An entry of the menu: its path, the key of its text, and the areas of which one must be seen somewhere.
 
-    No areas: everybody who is signed in sees it.
+    No areas: everybody who is signed in sees it. `seldom`: a long menu has it behind "More".
     """
 
     path: str
     key: str
     areas: tuple[Area, ...] = ()
+    seldom: bool = False
 
     def shown_to(self, person: Person) -> bool:
         """Whether this person finds it in the menu."""
         return not self.areas or any(person.may_somewhere(area) for area in self.areas)
+
+
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """The menu of one reader: what stands in its one line, and what stands behind "More"."""
+
+    often: Sequence[MenuEntry] = ()
+    seldom: Sequence[MenuEntry] = ()
+
+    @classmethod
+    def of(cls, entries: Sequence[MenuEntry], person: Person | None) -> "Menu":
+        """As short as it can be: where everything has room in the line, nothing is put away."""
+        if person is None:
+            return cls()
+        seen = [entry for entry in entries if entry.shown_to(person)]
+        if len(seen) <= SHORT_MENU:
+            return cls(seen)
+        return cls([one for one in seen if not one.seldom], [one for one in seen if one.seldom])
+
+    def at(self, section: str) -> MenuEntry | None:
+        """The entry behind "More" whose pages these are."""
+        return next((one for one in self.seldom if one.path == section), None)
 
 
 class Site:
@@ -159,7 +186,7 @@ class Site:
             visit=visit,
             person=person,
             operator=self.house.settings.operator,
-            menu=[] if person is None else [entry for entry in self._menu if entry.shown_to(person)],
+            menu=Menu.of(self._menu, person),
             section=f"/{request.url.path.split('/')[1]}",
             banners=banners,
             version=self.version,

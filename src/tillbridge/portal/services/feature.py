@@ -10,7 +10,7 @@ from tillbridge.portal.services.registry import Registry
 from tillbridge.portal.services.routes import PATH, ServicePages
 from tillbridge.portal.services.service import Switches
 
-MENU: Final = MenuEntry(PATH, "services.menu", (Area.SERVICES,))
+MENU: Final = MenuEntry(PATH, "services.menu", (Area.SERVICES,), seldom=True)
 
 
 def feature(house: House, registry: Registry) -> Feature:
