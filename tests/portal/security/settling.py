@@ -36,7 +36,8 @@ from tillbridge.portal.recovery import store as recoveries
 from tillbridge.portal.recovery.model import Cause, Line, Recovery, Verdict
 from tillbridge.portal.rights import Person
 from tillbridge.portal.shop import store as shops
-from tillbridge.portal.shop.buying import Buying, Filled
+from tillbridge.portal.shop.buying import Buyer, Buying
+from tillbridge.portal.shop.carts import Carts
 from tillbridge.portal.shop.checkout import Checkout
 from tillbridge.portal.shop.delivering import Delivering
 from tillbridge.portal.shop.model import Wish
@@ -101,17 +102,17 @@ async def _shop(town: Town) -> None:
     front = await buying.front(SLUG)
     design = next(one for one in front.designs if one.layout.fixed)
     wish = Wish(design.id, design.layout.version, design.layout.fixed[0], 1, 1, "", "", "")
-    filled = Filled(wish, ids["location_id"], "guest@example.org", Language.DE)
-    ids["secret"] = await buying.fill(SLUG, "settled", filled, "127.0.0.1")
+    ids["secret"] = await Carts(house, services).put(SLUG, "", "settled", wish, Language.DE, "127.0.0.1")
     _, order, _ = await buying.opened(SLUG, ids["secret"])
-    ids["reference"] = (await buying.place(order.id, front, "127.0.0.1")).rpartition("/")[2]
+    buyer = Buyer("guest@example.org", ids["location_id"], Language.DE)
+    ids["reference"] = (await buying.place(order.id, front, buyer, "127.0.0.1")).rpartition("/")[2]
     await payments.decide(ids["reference"], PaymentState.PAID)
     await Checkout(house, services, delivering, refunds).look(order.id)
     ids["picture_id"] = house.runtime.ids.new()
     async with house.database.writing() as connection:
         await shops.add_picture(connection, ids["picture_id"], front.shop.id, "image/png", b"x")
     ids |= {"slug": SLUG, "shop_id": front.shop.id, "design_id": design.id, "order_id": order.id}
-    ids["shop/service"] = "test"
+    ids |= {"shop/service": "test", "shop/number": "1"}
 
 
 async def _first(connection: AsyncConnection, statement: object) -> str:

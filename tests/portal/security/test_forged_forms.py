@@ -20,7 +20,7 @@ BEFORE_THE_SESSION: Final = frozenset(
         "/shop-test-payment/{reference}",
         "/shop/{slug}/buy/{design_id}",
         "/shop/{slug}/notify/{service}",
-        *(f"/shop/{{slug}}/order/{{secret}}/{part}" for part in ("place", "resend")),
+        *(f"/shop/{{slug}}/order/{{secret}}/{part}" for part in ("place", "resend", "line/{number}")),
     }
 )
 """Forms without a session: bound to a cookie of the browser's own or to a session half opened, or signed for a page."""

@@ -21,9 +21,11 @@ from tillbridge.portal.rights import Person
 from tillbridge.portal.services import store as services
 from tillbridge.portal.shop import feature as shop_feature
 from tillbridge.portal.shop import orders_store
-from tillbridge.portal.shop.buying import Buying, Filled, Front
+from tillbridge.portal.shop.buying import Buyer, Buying
+from tillbridge.portal.shop.carts import Carts
 from tillbridge.portal.shop.checkout import Checkout
 from tillbridge.portal.shop.delivering import Delivering
+from tillbridge.portal.shop.front import Front
 from tillbridge.portal.shop.model import Design, Layout, Order, Range, Unit, Wish
 from tillbridge.portal.shop.office import ShopOffice
 from tillbridge.portal.shop.payments.services import Services, embedded
@@ -64,6 +66,10 @@ class Stand:
         return Buying(self.house, self.services)
 
     @property
+    def carts(self) -> Carts:
+        return Carts(self.house, self.services)
+
+    @property
     def delivering(self) -> Delivering:
         return Delivering(self.house)
 
@@ -82,21 +88,33 @@ class Stand:
     async def front(self) -> Front:
         return await self.buying.front(SLUG)
 
-    async def wish(self, **values: Any) -> Filled:
+    def wish(self, **values: Any) -> Wish:
         asked: dict[str, Any] = {"design_id": self.fixed, "version": 1, "value": 2500, "persons": 1, "quantity": 1}
         asked |= {"recipient": "Anna", "message": "Alles Gute!", "sender": "Bernd"} | values
-        return Filled(Wish(**asked), self.places[0], "anna@example.org", Language.DE)
+        return Wish(**asked)
 
-    async def cart(self, key: str = "", **values: Any) -> str:
-        """Fills a cart and returns the id of its order."""
+    async def fill(self, key: str = "", into: str = "", **values: Any) -> str:
+        """Puts a line into a cart, and returns the secret of the cart's page."""
         self.keys += 1
-        secret = await self.buying.fill(SLUG, key or f"key-{self.keys}", await self.wish(**values), SOURCE)
+        wish = self.wish(**values)
+        return await self.carts.put(SLUG, into, key or f"key-{self.keys}", wish, Language.DE, SOURCE)
+
+    async def cart(self, *lines: dict[str, Any], **values: Any) -> str:
+        """Fills a cart and returns the id of its order."""
+        secret = ""
+        for line in lines or (values,):
+            secret = await self.fill(into=secret, **line)
         return (await self.buying.opened(SLUG, secret))[1].id
 
-    async def placed(self, **values: Any) -> str:
+    async def place(self, order_id: str) -> str:
+        """Orders a cart and returns the page to pay at."""
+        buyer = Buyer("anna@example.org", self.places[0], Language.DE)
+        return await self.buying.place(order_id, await self.front(), buyer, SOURCE)
+
+    async def placed(self, *lines: dict[str, Any], **values: Any) -> str:
         """Orders and returns the id of the order."""
-        order_id = await self.cart(**values)
-        await self.buying.place(order_id, await self.front(), SOURCE)
+        order_id = await self.cart(*lines, **values)
+        await self.place(order_id)
         return order_id
 
     async def reference(self, order_id: str) -> str:
@@ -116,8 +134,8 @@ class Stand:
         paid = (await self.order(order_id)).amount if amount is None else amount
         await self.script(order_id, state="paid", paid_amount=paid, paid_currency=currency)
 
-    async def issued(self, **values: Any) -> str:
-        order_id = await self.placed(**values)
+    async def issued(self, *lines: dict[str, Any], **values: Any) -> str:
+        order_id = await self.placed(*lines, **values)
         await self.pay(order_id)
         await self.checkout.look(order_id)
         return order_id

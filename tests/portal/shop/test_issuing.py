@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.portal.clock import HandClock
-from tests.portal.shop.stand import SLUG, SOURCE, Stand, letters, open_stand, proven, together
+from tests.portal.shop.stand import Stand, letters, open_stand, proven, together
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.money import Money
 from tillbridge.link.scopes import Service
@@ -20,7 +20,6 @@ from tillbridge.portal.shop.model import Case, OrderState
 from tillbridge.portal.shop.payments.contract import PaymentState
 from tillbridge.portal.shop.payments.contract import Standing as Answer
 from tillbridge.portal.shop.payments.test_service import TestPayments
-from tillbridge.portal.shop.tables import order
 from tillbridge.portal.vouchers.tables import voucher
 
 
@@ -193,26 +192,10 @@ async def test_a_payment_that_is_never_decided_is_asked_for_a_day_and_then_told_
 async def test_the_last_one_of_a_limited_design_is_sold_once(house: House) -> None:
     stand = await open_stand(house, stock=1)
     carts = [await stand.cart() for _ in range(6)]
-    front = await stand.front()
-    ends = await together(stand.buying.place(one, front, SOURCE) for one in carts)
+    ends = await together(stand.place(one) for one in carts)
     gone = [one for one in ends if isinstance(one, BridgeError) and one.code is Code.SHOP_PRODUCT_GONE]
     assert (len(gone), sum(isinstance(one, str) for one in ends)) == (5, 1)
     assert await stand.stock(stand.fixed) == 0
-
-
-async def test_one_form_makes_one_order_and_a_double_click_one_payment(stand: Stand) -> None:
-    filled = await stand.wish()
-    secrets = await together(stand.buying.fill(SLUG, "one-key", filled, SOURCE) for _ in range(4))
-    assert len(set(secrets)) == 1
-    assert await stand.count(order) == 1
-    order_id = (await stand.buying.opened(SLUG, str(secrets[0])))[1].id
-    front = await stand.front()
-    pages = await together(stand.buying.place(order_id, front, SOURCE) for _ in range(4))
-    assert len(set(pages)) == 1
-    # Back, changed and sent again: what is ordered stays as it was ordered.
-    again = await stand.buying.fill(SLUG, "one-key", await stand.wish(value=5000), SOURCE)
-    assert again == secrets[0]
-    assert (await stand.order(order_id)).amount == 2500
 
 
 @pytest.mark.parametrize(
@@ -298,5 +281,5 @@ async def test_without_the_switch_or_the_licence_nothing_is_sold(stand: Stand) -
     front = await stand.front()
     assert list(front.sellers) == [stand.places[1]]
     with pytest.raises(BridgeError) as refused:
-        await stand.buying.place(cart, front, SOURCE)
-    assert refused.value.code is Code.SHOP_PRODUCT_GONE
+        await stand.place(cart)
+    assert (refused.value.code, refused.value.place) == (Code.FIELD_INVALID, "location")

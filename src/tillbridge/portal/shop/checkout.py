@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.portal.house import House
 from tillbridge.portal.ledger.store import LedgerMoved
-from tillbridge.portal.shop import orders_store, store
+from tillbridge.portal.shop import lines_store, orders_store, store
 from tillbridge.portal.shop.buying import ASK_SECONDS
 from tillbridge.portal.shop.delivering import Delivering
 from tillbridge.portal.shop.issuing import issue
@@ -32,8 +32,6 @@ SLOWEST: Final = timedelta(minutes=10)
 
 BATCH: Final = 20
 """Orders that one look of the timer takes on."""
-
-CARTS_KEPT: Final = timedelta(hours=24)
 
 _MAY_BE_PAID: Final = frozenset({PaymentState.PENDING, PaymentState.FAILED, PaymentState.CANCELLED})
 
@@ -152,12 +150,12 @@ class Checkout:
         if standing.amount != one.money:
             await self._case(connection, one, Case.MISMATCH, Happening.MISMATCH)
             return
-        wish = await orders_store.wish_of(connection, one.id)
+        lines = await lines_store.of_order(connection, one.id)
         if one.state is not OrderState.PAID:
             happening = Happening.PAID if one.state.waits else Happening.PAID_LATE
             await orders_store.note(connection, self._house, one.id, happening)
             await orders_store.set_order(connection, one.id, state=OrderState.PAID.value)
-            holds = one.holds_stock or await store.take_stock(connection, wish.design_id, wish.quantity)
+            holds = one.holds_stock or await lines_store.take_stock(connection, lines)
             if not holds:
                 await orders_store.note(connection, self._house, one.id, Happening.PRODUCT_GONE)
                 await self._refunds.give_all_back(connection, one, payment)
@@ -173,7 +171,7 @@ class Checkout:
             again = self._house.runtime.clock.now() + AGAIN
             await orders_store.set_payment(connection, one.id, next_ask_at=again)
             return
-        await issue(self._house, connection, shop, system, one, wish)
+        await issue(self._house, connection, shop, system, one, lines)
 
     async def _case(self, connection: AsyncConnection, one: Order, case: Case, happening: Happening) -> None:
         if one.open_case is case:
@@ -185,8 +183,7 @@ class Checkout:
 
     async def _end(self, connection: AsyncConnection, one: Order, state: OrderState, happening: Happening) -> None:
         if one.holds_stock:
-            wish = await orders_store.wish_of(connection, one.id)
-            await store.give_stock_back(connection, wish.design_id, wish.quantity)
+            await lines_store.give_stock_back(connection, await lines_store.of_order(connection, one.id))
         await orders_store.set_order(connection, one.id, state=state.value, holds_stock=False)
         await orders_store.note(connection, self._house, one.id, happening)
 
@@ -206,7 +203,7 @@ class Checkout:
             await self._delivering.deliver(order_id)
         await self._refunds.step()
         async with self._house.database.writing() as connection:
-            await orders_store.forget_carts(connection, now - CARTS_KEPT)
+            await lines_store.forget_carts(connection, now)
 
     async def _quietly(self, order_id: str) -> None:
         try:

@@ -5,6 +5,7 @@ is drawn anew from what was sold: another version of the design changes no vouch
 """
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,19 +17,19 @@ from tillbridge.portal.house import House
 from tillbridge.portal.mail.writing import write
 from tillbridge.portal.pages.site import CATALOGUES
 from tillbridge.portal.shop import orders_store, store
-from tillbridge.portal.shop.buying import new_secret
 from tillbridge.portal.shop.model import (
     RESENDS_A_DAY,
     Happening,
     Layout,
+    Line,
     Order,
     OrderState,
     Shop,
     ShopEvent,
     Unit,
-    Wish,
     said,
 )
+from tillbridge.portal.shop.order_links import new_secret
 from tillbridge.portal.shop.paper_voucher import PaperTexts, PaperVoucher, vouchers_pdf
 from tillbridge.portal.vouchers.numbers import unseal_pin
 from tillbridge.web.words import Words
@@ -71,21 +72,35 @@ class Delivering:
         entry = Entry(ShopEvent.RESENT, tenant_id, one.location_id, f"{shop.name} · {one.number}")
         await self._house.audit.note(connection, actor, entry)
 
-    async def paper(self, one: Order, wish: Wish) -> bytes:
-        """The PDF with every voucher of an order that was not taken back. `BridgeError(RECORD_CONFLICT)` for none."""
+    async def paper(self, one: Order, lines: Sequence[Line]) -> bytes:
+        """The PDF with every voucher of these lines that still stands. `BridgeError(RECORD_CONFLICT)` for none."""
         async with self._house.database.reading() as connection:
             shop = await self._shop(connection, one)
             units = [each for each in await orders_store.units(connection, one.id) if not each.refunded]
-            layout = (await store.layouts(connection, {(wish.design_id, wish.version)}))[wish.design_id, wish.version]
-            found = None
-            if layout.picture_id is not None:
-                found = await store.find_picture(connection, shop.id, layout.picture_id)
-        if not one.state.done or not units:
+            looks = await self._looks(connection, shop, lines)
+        pages = [
+            self._voucher(shop, one, each, unit, looks[each.number])
+            for each in lines
+            for unit in units
+            if unit.line == each.number
+        ]
+        if not one.state.done or not pages:
             raise BridgeError(Code.RECORD_CONFLICT, "there is no voucher to print")
-        picture = None if found is None else found[1]
-        pages = [self._voucher(shop, one, wish, layout, each, picture) for each in units]
         async with self._drawing:
             return await asyncio.to_thread(vouchers_pdf, pages, self._texts(shop, one))
+
+    async def _looks(
+        self, connection: AsyncConnection, shop: Shop, lines: Sequence[Line]
+    ) -> Mapping[int, tuple[Layout, bytes | None]]:
+        """The design of each line by its number, in the version that it was sold with, and its picture."""
+        layouts = await store.layouts(connection, {(each.wish.design_id, each.wish.version) for each in lines})
+        pictures: dict[str, bytes] = {}
+        for picture_id in {each.picture_id for each in layouts.values()} - {None}:
+            found = await store.find_picture(connection, shop.id, str(picture_id))
+            if found is not None:
+                pictures[str(picture_id)] = found[1]
+        chosen = {each.number: layouts[each.wish.design_id, each.wish.version] for each in lines}
+        return {number: (layout, pictures.get(layout.picture_id or "")) for number, layout in chosen.items()}
 
     async def _shop(self, connection: AsyncConnection, one: Order) -> Shop:
         shop = await store.find(connection, one.shop_id)
@@ -105,8 +120,9 @@ class Delivering:
         await self._house.post.take(connection, letter)
 
     def _voucher(  # what a page is made of
-        self, shop: Shop, one: Order, wish: Wish, layout: Layout, unit: Unit, picture: bytes | None
+        self, shop: Shop, one: Order, line: Line, unit: Unit, look: tuple[Layout, bytes | None]
     ) -> PaperVoucher:
+        (layout, picture), wish = look, line.wish
         words = Words(CATALOGUES[one.language], self._house.runtime.clock.now(), None)
         if unit.pin_sealed is None:
             raise BridgeError(Code.PORTAL_FAULT, "a voucher of the shop has no PIN")

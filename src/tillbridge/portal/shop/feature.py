@@ -10,9 +10,11 @@ from tillbridge.portal.feature import Feature, Job
 from tillbridge.portal.house import House
 from tillbridge.portal.pages.site import MenuEntry, Site
 from tillbridge.portal.shop.buying import Buying
+from tillbridge.portal.shop.carts import Carts
 from tillbridge.portal.shop.checkout import Checkout
 from tillbridge.portal.shop.delivering import Delivering
 from tillbridge.portal.shop.office import AREAS, ShopOffice
+from tillbridge.portal.shop.pages_cart import CartPages
 from tillbridge.portal.shop.pages_office import PATH, ShopPages
 from tillbridge.portal.shop.pages_order import OrderPages, TestPaymentPages
 from tillbridge.portal.shop.pages_orders import OfficeOrderPages
@@ -45,12 +47,14 @@ def feature(house: House, blocked: Sequence[Blocking] = (), services: Services |
 def _pages(
     house: House, services: Services, checkout: Checkout, delivering: Delivering, refunds: Refunds
 ) -> Callable[[Site], Sequence[BaseRoute]]:
-    buying, office = Buying(house, services), ShopOffice(house, delivering, refunds)
+    buying, carts = Buying(house, services), Carts(house, services)
+    office = ShopOffice(house, delivering, refunds)
 
     def pages(site: Site) -> Sequence[BaseRoute]:
         test = services.get(NAME)
         return [
-            *PublicPages(site, buying).routes(),
+            *PublicPages(site, buying, carts).routes(),
+            *CartPages(site, buying, carts).routes(),
             *OrderPages(site, buying, checkout, delivering).routes(),
             *(TestPaymentPages(site, test, checkout).routes() if isinstance(test, TestPayments) else ()),
             # Orders have a path of their own below the shops', which would take it for a shop.

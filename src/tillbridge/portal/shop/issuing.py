@@ -1,5 +1,7 @@
 """Makes the vouchers of a paid order, each once: in the caller's transaction, which holds the order's row."""
 
+from collections.abc import Sequence
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tillbridge.portal.audit.log import PORTAL, Entry
@@ -8,7 +10,7 @@ from tillbridge.portal.ledger import book
 from tillbridge.portal.ledger.days import business_day
 from tillbridge.portal.ledger.model import EntryKind, Occasion
 from tillbridge.portal.shop import orders_store
-from tillbridge.portal.shop.model import Happening, Order, OrderState, Shop, ShopEvent, Wish
+from tillbridge.portal.shop.model import Happening, Line, Order, OrderState, Shop, ShopEvent
 from tillbridge.portal.vouchers import systems_store
 from tillbridge.portal.vouchers.clerk import Clerk
 from tillbridge.portal.vouchers.numbers import draw, seal_pin
@@ -18,8 +20,8 @@ OPERATOR = "shop"
 """Who booked it, as statements say it."""
 
 
-async def issue(
-    house: House, connection: AsyncConnection, shop: Shop, system: VoucherSystem, one: Order, wish: Wish
+async def issue(  # where, for whom and what
+    house: House, connection: AsyncConnection, shop: Shop, system: VoucherSystem, one: Order, lines: Sequence[Line]
 ) -> None:
     """Draws numbers, stores empty vouchers, and loads them as credit of the location that the buyer chose.
 
@@ -27,21 +29,22 @@ async def issue(
     """
     now = house.runtime.clock.now()
     country = await systems_store.location_country(connection, one.location_id)
-    ids = [await _voucher(house, connection, system, country) for _ in range(wish.quantity)]
+    wanted = [(each, place) for each in lines for place in range(1, each.wish.quantity + 1)]
+    ids = [await _voucher(house, connection, system, country) for _ in wanted]
     clerk = await Clerk.open(connection, ids)
     day = business_day(now, system.time_zone)
     at = Occasion(one.location_id, day, now, operator=OPERATOR, transaction_ref=one.number)
     entries: list[str] = []
-    for voucher_id in ids:
+    for voucher_id, (each, _) in zip(ids, wanted, strict=True):
         made = (house.runtime.ids.new(), house.runtime.ids.new())
-        clerk.post(book.put_on(clerk.account(voucher_id), EntryKind.LOAD, wish.unit_amount, at, made))
+        clerk.post(book.put_on(clerk.account(voucher_id), EntryKind.LOAD, each.wish.unit_amount, at, made))
         entries.append(made[0])
     await clerk.write()
-    for place, (voucher_id, entry_id) in enumerate(zip(ids, entries, strict=True), 1):
-        await orders_store.add_unit(connection, one.id, place, voucher_id, entry_id)
+    for voucher_id, entry_id, (each, place) in zip(ids, entries, wanted, strict=True):
+        await orders_store.add_unit(connection, one.id, each.number, place, voucher_id, entry_id)
     await orders_store.set_order(connection, one.id, state=OrderState.ISSUED.value, issued_at=now)
     await orders_store.note(connection, house, one.id, Happening.ISSUED, facts={"vouchers": len(ids)})
-    after = {"vouchers": len(ids), "amount": wish.amount, "currency": one.currency}
+    after = {"vouchers": len(ids), "amount": one.amount, "currency": one.currency}
     subject = f"{shop.name} · {one.number}"
     entry = Entry(ShopEvent.VOUCHERS_ISSUED, shop.tenant_id, one.location_id, subject, after=after)
     await house.audit.note(connection, PORTAL, entry)

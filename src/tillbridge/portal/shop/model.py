@@ -13,7 +13,16 @@ from tillbridge.domain.money import Currency, Money, currency
 from tillbridge.portal.vouchers.systems_model import LOAD_MAX_MAJOR, LOAD_MIN_MAJOR, VoucherSystem
 
 PAY_WITHIN: Final = timedelta(minutes=30)
-"""How long an order waits for its payment, and a cart for its order."""
+"""How long an order waits for its payment."""
+
+CART_LASTS: Final = timedelta(hours=24)
+"""How long a cart is kept after it was last changed. Nothing is set aside for it."""
+
+MOST_IN_CART: Final = 10
+"""Lines of one order: whoever buys for more people writes to the merchant."""
+
+MOST_VOUCHERS: Final = 50
+"""Vouchers of one order: its PDF has a page for each."""
 
 ASKED_FOR: Final = timedelta(hours=24)
 """How long a payment service is asked about a payment that it has not decided."""
@@ -227,8 +236,17 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a cart or an order. `key` is that of the form which has made it."""
+
+    number: int
+    key: str = field(repr=False)
+    wish: Wish
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
-    """An order; its line stands beside it."""
+    """An order; its lines stand beside it."""
 
     id: str
     shop_id: str

@@ -1,7 +1,7 @@
 """What a merchant's people do with a shop: found it, open it, draw designs, look after orders."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -12,7 +12,7 @@ from tillbridge.portal.audit.log import LONGEST_NAME as LONGEST_ACTOR
 from tillbridge.portal.audit.log import LONGEST_REASON, Actor, Entry, Facts
 from tillbridge.portal.house import House
 from tillbridge.portal.rights import Action, Area, Person
-from tillbridge.portal.shop import orders_store, store
+from tillbridge.portal.shop import lines_store, orders_store, store
 from tillbridge.portal.shop.delivering import Delivering
 from tillbridge.portal.shop.model import (
     LONGEST_LEGAL,
@@ -22,13 +22,13 @@ from tillbridge.portal.shop.model import (
     Design,
     Happening,
     Layout,
+    Line,
     Order,
     Payment,
     Shop,
     ShopEvent,
     Texts,
     Unit,
-    Wish,
     is_slug,
     range_of,
     said,
@@ -63,8 +63,8 @@ class SeenOrder:
     shop: Shop
     system: VoucherSystem
     order: Order
-    wish: Wish
-    layout: Layout
+    lines: tuple[Line, ...]
+    layouts: Mapping[tuple[str, int], Layout]
     units: tuple[Unit, ...]
     payment: Payment | None
     history: tuple[Happened, ...]
@@ -234,14 +234,14 @@ class ShopOffice:
         """One order. `BridgeError(RECORD_UNKNOWN)` for a cart, another merchant's, or one out of reach."""
         async with self._house.database.reading() as connection:
             one, shop, system = await self._order(connection, person, order_id, Action.VIEW)
-            wish = await orders_store.wish_of(connection, one.id)
-            layouts = await store.layouts(connection, {(wish.design_id, wish.version)})
+            lines = await lines_store.of_order(connection, one.id)
+            layouts = await store.layouts(connection, {(each.wish.design_id, each.wish.version) for each in lines})
             return SeenOrder(
                 shop,
                 system,
                 one,
-                wish,
-                layouts[wish.design_id, wish.version],
+                lines,
+                layouts,
                 await orders_store.units(connection, one.id),
                 await orders_store.find_payment(connection, one.id),
                 await orders_store.history(connection, one.id),

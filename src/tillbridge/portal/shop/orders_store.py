@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, func, insert, select, update
+from sqlalchemy import RowMapping, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,12 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tillbridge.domain.cashier_texts import Language
 from tillbridge.portal.house import House
 from tillbridge.portal.rights import Reach
-from tillbridge.portal.shop.model import Case, Happening, Order, OrderState, Payment, Unit, Wish
-from tillbridge.portal.shop.tables import event, line, link, order, payment, refund_unit, unit
+from tillbridge.portal.shop.model import Case, Happening, Order, OrderState, Payment, Unit
+from tillbridge.portal.shop.tables import event, link, order, payment, refund_unit, unit
 from tillbridge.portal.vouchers.tables import voucher
-
-LINE = 1
-"""An order has one line as yet; the tables have room for more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,51 +39,28 @@ async def find(connection: AsyncConnection, order_id: str, *, locked: bool = Fal
     return None if row is None else _order(row)
 
 
-async def by_form(connection: AsyncConnection, shop_id: str, form_key: str) -> Order | None:
-    """The order that this form made, locked."""
-    one = (order.c.shop_id == shop_id) & (order.c.form_key == form_key)
-    row = (await connection.execute(select(order).where(one).with_for_update())).mappings().one_or_none()
-    return None if row is None else _order(row)
-
-
-async def add(connection: AsyncConnection, one: Order, wish: Wish) -> None:
-    """Writes a cart down with its line."""
+async def add(connection: AsyncConnection, one: Order) -> None:
+    """Writes a new cart down; its lines follow."""
     values = {
         "id": one.id,
         "shop_id": one.shop_id,
         "form_key": one.form_key,
+        "state": one.state.value,
+        "location_id": one.location_id,
+        "currency": one.currency,
+        "amount": one.amount,
+        "email": one.email,
+        "language": one.language.value,
         "holds_stock": False,
         "created_at": one.created_at,
-        **_changing(one),
+        "expires_at": one.expires_at,
     }
     await connection.execute(insert(order).values(values))
-    await connection.execute(insert(line).values({"order_id": one.id, "line": LINE, **_line(wish)}))
-
-
-async def change(connection: AsyncConnection, one: Order, wish: Wish) -> None:
-    """Writes a cart down as its buyer wants it now."""
-    await connection.execute(update(order).where(order.c.id == one.id).values(_changing(one)))
-    await connection.execute(update(line).where(line.c.order_id == one.id, line.c.line == LINE).values(_line(wish)))
 
 
 async def set_order(connection: AsyncConnection, order_id: str, **values: object) -> None:
     """Changes an order that the caller has locked."""
     await connection.execute(update(order).where(order.c.id == order_id).values(**values))
-
-
-async def wish_of(connection: AsyncConnection, order_id: str) -> Wish:
-    """What is bought with an order."""
-    row = (await connection.execute(select(line).where(line.c.order_id == order_id))).mappings().one()
-    return Wish(
-        design_id=row["design_id"],
-        version=row["version"],
-        value=row["value"],
-        persons=row["persons"],
-        quantity=row["quantity"],
-        recipient=row["recipient"],
-        message=row["message"],
-        sender=row["sender"],
-    )
 
 
 async def waiting_until(connection: AsyncConnection, now: datetime, most: int) -> Sequence[str]:
@@ -100,15 +74,6 @@ async def undelivered(connection: AsyncConnection, most: int) -> Sequence[str]:
     """Orders whose vouchers were issued and whose letter was not written."""
     issued = order.c.state == OrderState.ISSUED.value
     return list(await connection.scalars(select(order.c.id).where(issued).order_by(order.c.expires_at).limit(most)))
-
-
-async def forget_carts(connection: AsyncConnection, before: datetime) -> None:
-    """Removes carts that never became an order: they hold names, and nobody needs them."""
-    old = (order.c.state == OrderState.CART.value) & (order.c.expires_at <= before)
-    ids = list(await connection.scalars(select(order.c.id).where(old).with_for_update(skip_locked=True)))
-    for table in (line, link):
-        await connection.execute(delete(table).where(table.c.order_id.in_(ids)))
-    await connection.execute(delete(order).where(order.c.id.in_(ids)))
 
 
 async def page_of(
@@ -230,9 +195,11 @@ async def claim_due(connection: AsyncConnection, now: datetime, lease: timedelta
 # ------------------------------------------------------------ vouchers
 
 
-async def add_unit(connection: AsyncConnection, order_id: str, place: int, voucher_id: str, entry_id: str) -> None:
-    """Writes down that a voucher was issued; `place` counts from 1."""
-    values = {"order_id": order_id, "line": LINE, "unit": place, "voucher_id": voucher_id, "entry_id": entry_id}
+async def add_unit(  # what a unit is made of
+    connection: AsyncConnection, order_id: str, number: int, place: int, voucher_id: str, entry_id: str
+) -> None:
+    """Writes down that a voucher was issued for the line of this number; `place` counts from 1."""
+    values = {"order_id": order_id, "line": number, "unit": place, "voucher_id": voucher_id, "entry_id": entry_id}
     await connection.execute(insert(unit).values(values))
 
 
@@ -262,32 +229,6 @@ async def add_voucher(connection: AsyncConnection, made: Mapping[str, object]) -
     make = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
     statement = make(voucher).values(**made).on_conflict_do_nothing().returning(voucher.c.id)
     return (await connection.execute(statement)).first() is not None
-
-
-def _changing(one: Order) -> dict[str, object]:
-    return {
-        "state": one.state.value,
-        "location_id": one.location_id,
-        "currency": one.currency,
-        "amount": one.amount,
-        "email": one.email,
-        "language": one.language.value,
-        "expires_at": one.expires_at,
-    }
-
-
-def _line(wish: Wish) -> dict[str, object]:
-    return {
-        "design_id": wish.design_id,
-        "version": wish.version,
-        "value": wish.value,
-        "persons": wish.persons,
-        "quantity": wish.quantity,
-        "unit_amount": wish.unit_amount,
-        "recipient": wish.recipient,
-        "message": wish.message,
-        "sender": wish.sender,
-    }
 
 
 def _order(row: RowMapping) -> Order:

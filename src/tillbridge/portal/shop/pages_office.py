@@ -20,8 +20,8 @@ from tillbridge.portal.pages.site import TOKEN, Form, Site, Visit
 from tillbridge.portal.rights import Action, Area
 from tillbridge.portal.shop.model import Design, Layout, Range, Shop, said
 from tillbridge.portal.shop.office import PER_PAGE, ShopOffice
-from tillbridge.portal.shop.pages_public import PATH as PUBLIC
 from tillbridge.portal.shop.pictures import LARGEST
+from tillbridge.portal.shop.public_views import PATH as PUBLIC
 from tillbridge.portal.shop.views import order_rows
 from tillbridge.portal.vouchers.systems_model import VoucherSystem
 from tillbridge.web.forms import read_form

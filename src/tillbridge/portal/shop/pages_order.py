@@ -1,5 +1,7 @@
 """The page of one order, found by its link: the cart, the way to the payment, the vouchers; and the test payment."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
@@ -11,26 +13,40 @@ from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.money import Money
 from tillbridge.portal.audit.log import Actor, ActorKind
 from tillbridge.portal.locations.views import day
-from tillbridge.portal.pages.site import TOKEN, Site
+from tillbridge.portal.pages.site import TOKEN, Form, Site
 from tillbridge.portal.shop import orders_store, store
-from tillbridge.portal.shop.buying import Buying, Front
+from tillbridge.portal.shop.buying import Buyer, Buying
 from tillbridge.portal.shop.checkout import Checkout
 from tillbridge.portal.shop.delivering import Delivering
+from tillbridge.portal.shop.front import Front
 from tillbridge.portal.shop.links import form_key, signed
-from tillbridge.portal.shop.model import LINK_LASTS, Order, OrderState, Wish, said
-from tillbridge.portal.shop.pages_public import PATH, wrong
+from tillbridge.portal.shop.model import LINK_LASTS, Layout, Line, Order, OrderState, said
 from tillbridge.portal.shop.payments import test_service
 from tillbridge.portal.shop.payments.contract import PaymentState
 from tillbridge.portal.shop.payments.test_service import TestPayments
+from tillbridge.portal.shop.public_views import PATH, keep_cart, wrong
 from tillbridge.portal.source import source_of
 from tillbridge.web.forms import read_form
 from tillbridge.web.going import see_other
+from tillbridge.web.words import Words
 
 _DECISIONS: Final = {
     "pay": PaymentState.PAID,
     "decline": PaymentState.FAILED,
     "cancel": PaymentState.CANCELLED,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """A line of an order: `value` for a person, `each` of one voucher, `all` of them together."""
+
+    line: Line
+    name: str
+    picture: str
+    value: str
+    each: str
+    all: str
 
 
 class OrderPages:
@@ -56,7 +72,7 @@ class OrderPages:
 
     async def show(self, request: Request) -> Response:
         """The order as it is now."""
-        return await self._show(request, None)
+        return await self._show(request, {})
 
     async def back(self, request: Request) -> Response:
         """Where a payment service sends the buyer back to. It proves nothing: the service is asked."""
@@ -76,21 +92,27 @@ class OrderPages:
         form = await self._form(request)
         agreed = form.get("terms") == "on" and form.get("withdrawal") == "on"
         if not agreed and one.state is OrderState.CART:
-            return await self._show(request, {"agree": self._site.words(request).t("shop.wrong.agree")})
+            said_so = {"agree": self._site.words(request).t("shop.wrong.agree")}
+            return await self._show(request, said_so, HTTPStatus.BAD_REQUEST, form)
+        location_id = form.get("location", "") or next(iter(front.sellers), "")
+        buyer = Buyer(form.get("email", ""), location_id, self._site.language(request))
         try:
-            page = await self._buying.place(one.id, front, source_of(request, self._site.house.settings))
+            page = await self._buying.place(one.id, front, buyer, source_of(request, self._site.house.settings))
         except BridgeError as error:
             if error.code is Code.RECORD_CONFLICT and one.state is not OrderState.CART:
                 return see_other(self._here(request))
-            return await self._show(request, wrong(self._site.words(request), front, error), error.entry.status)
+            said_so = dict(wrong(self._site.words(request), front, error))
+            return await self._show(request, said_so, error.entry.status, form)
         # The page may be another site's: a form's answer must not lead there, a link may.
         own = self._site.house.settings.address
-        return see_other(page.removeprefix(own)) if page.startswith(f"{own}/") else see_other(self._here(request))
+        answer = see_other(page.removeprefix(own) if page.startswith(f"{own}/") else self._here(request))
+        keep_cart(answer, self._site.house.settings, front.shop.slug, "")
+        return answer
 
     async def paper(self, request: Request) -> Response:
         """The vouchers as PDF."""
-        _, one, wish = await self._open(request)
-        content = await self._delivering.paper(one, wish)
+        _, one, lines = await self._open(request)
+        content = await self._delivering.paper(one, lines)
         headers = {"Content-Disposition": f'attachment; filename="voucher-{one.number}.pdf"'}
         return Response(content, media_type="application/pdf", headers=headers)
 
@@ -117,7 +139,7 @@ class OrderPages:
         await self._checkout.notified(request.path_params["service"], headers, await request.body())
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
-    async def _open(self, request: Request) -> tuple[Front, Order, Wish]:
+    async def _open(self, request: Request) -> tuple[Front, Order, tuple[Line, ...]]:
         return await self._buying.opened(request.path_params["slug"], request.path_params["secret"])
 
     async def _form(self, request: Request) -> dict[str, str]:
@@ -129,40 +151,50 @@ class OrderPages:
     def _here(request: Request) -> str:
         return f"{PATH}/{request.path_params['slug']}/order/{request.path_params['secret']}"
 
-    async def _show(self, request: Request, wrong_with: object, status: int = HTTPStatus.OK) -> Response:
-        front, one, wish = await self._open(request)
+    async def _show(
+        self, request: Request, wrong_with: Mapping[str, str], status: int = HTTPStatus.OK, form: Form | None = None
+    ) -> Response:
+        front, one, lines = await self._open(request)
         house, words = self._site.house, self._site.words(request, zone=None)
         async with house.database.reading() as connection:
-            layouts = await store.layouts(connection, {(wish.design_id, wish.version)})
+            layouts = await store.layouts(connection, {(each.wish.design_id, each.wish.version) for each in lines})
             units = await orders_store.units(connection, one.id)
             payment = await orders_store.find_payment(connection, one.id)
-        secret, unit = request.path_params["secret"], front.system.unit
-        picture = layouts[wish.design_id, wish.version].picture_id
-        own = house.settings.address
+        secret, own = request.path_params["secret"], house.settings.address
         page = "" if payment is None else payment.page
         return await self._site.page(
             request,
             "shop/order.html",
             visit=None,
-            status=status if wrong_with is None or status != HTTPStatus.OK else HTTPStatus.BAD_REQUEST,
+            status=status,
             front=front,
             one=one,
-            wish=wish,
+            form=form or {},
+            lines=[_row(words, front, each, layouts[each.wish.design_id, each.wish.version]) for each in lines],
             here_at=self._here(request),
-            name=said(layouts[wish.design_id, wish.version].names, words.t.language),
-            picture="" if picture is None else f"{PATH}/{front.shop.slug}/pictures/{picture}",
             seller=front.sellers.get(one.location_id, ""),
-            value=words.amount(Money(wish.value, unit)),
-            each=words.amount(Money(wish.unit_amount, unit)),
             total=words.amount(one.money),
             token=signed(house.vault, one.form_key, secret),
-            wrong=wrong_with or {},
+            wrong=wrong_with,
             units=[each for each in units if not each.refunded],
             pay_at=page.removeprefix(own) if page.startswith(f"{own}/") else page,
             until=day(words, (one.issued_at or one.created_at) + LINK_LASTS),
             done=request.query_params.get("done") == "resent",
             minutes=max(0, int((one.expires_at - house.runtime.clock.now()).total_seconds() // 60)),
         )
+
+
+def _row(words: Words, front: Front, one: Line, layout: Layout) -> OrderRow:
+    """A line as the page of its order shows it."""
+    picture, unit = layout.picture_id, front.system.unit
+    return OrderRow(
+        one,
+        said(layout.names, words.t.language),
+        "" if picture is None else f"{PATH}/{front.shop.slug}/pictures/{picture}",
+        words.amount(Money(one.wish.value, unit)),
+        words.amount(Money(one.wish.unit_amount, unit)),
+        words.amount(Money(one.wish.amount, unit)),
+    )
 
 
 class TestPaymentPages:

@@ -13,7 +13,7 @@ from tillbridge.domain.voucher_code import masked
 from tillbridge.portal.locations.views import day_and_clock, done
 from tillbridge.portal.pages.site import Form, Site, Visit
 from tillbridge.portal.rights import Action, Area
-from tillbridge.portal.shop.model import Case, said
+from tillbridge.portal.shop.model import Case, Line, said
 from tillbridge.portal.shop.office import SeenOrder, ShopOffice
 from tillbridge.portal.shop.pages_office import PATH
 from tillbridge.portal.shop.views import badges
@@ -81,7 +81,8 @@ class OfficeOrderPages:
         words = self._site.words(request, person, seen.system.time_zone)
         may_edit = person.may(Area.SHOP_ORDERS, Action.EDIT, seen.order.location_id)
         state, case = badges(words, seen.order)
-        left = any(not each.refunded and each.balance == seen.wish.unit_amount for each in seen.units)
+        worth = {each.number: each.wish.unit_amount for each in seen.lines}
+        left = any(not each.refunded and each.balance == worth[each.line] for each in seen.units)
         return await self._site.page(
             request,
             "shop/one_order.html",
@@ -91,8 +92,7 @@ class OfficeOrderPages:
             seen=seen,
             state=state,
             case=case,
-            design=said(seen.layout.names, words.t.language),
-            each=words.amount(Money(seen.wish.unit_amount, seen.order.unit)),
+            lines=_lines(words, seen),
             total=words.amount(seen.order.money),
             placed=day_and_clock(words, seen.order.created_at),
             paid=_paid(words, seen),
@@ -108,6 +108,19 @@ class OfficeOrderPages:
             wrong=wrong,
             notice=done(request, words.t, "shop"),
         )
+
+
+def _lines(words: Words, seen: SeenOrder) -> list[tuple[Line, str, str]]:
+    """Each line with the name of its design, and what one of its vouchers is worth."""
+    language, unit = words.t.language, seen.order.unit
+    return [
+        (
+            each,
+            said(seen.layouts[each.wish.design_id, each.wish.version].names, language),
+            words.amount(Money(each.wish.unit_amount, unit)),
+        )
+        for each in seen.lines
+    ]
 
 
 def _paid(words: Words, seen: SeenOrder) -> str:

@@ -22,7 +22,7 @@ from tillbridge.portal.ledger import book
 from tillbridge.portal.ledger.days import business_day
 from tillbridge.portal.ledger.model import Occasion
 from tillbridge.portal.ledger.store import LedgerMoved
-from tillbridge.portal.shop import orders_store, store
+from tillbridge.portal.shop import lines_store, orders_store, store
 from tillbridge.portal.shop.buying import ASK_SECONDS
 from tillbridge.portal.shop.issuing import OPERATOR
 from tillbridge.portal.shop.model import Case, Happening, Order, OrderState, Payment, RefundState, ShopEvent, Unit
@@ -113,14 +113,14 @@ class Refunds:
     async def _unspent(self, connection: AsyncConnection, one: Order, units: Sequence[Unit]) -> list[Unit]:
         """Vouchers of which nothing is spent; locked, so that none can be while this is decided."""
         clerk = await Clerk.open(connection, [each.voucher_id for each in units])
-        wish = await orders_store.wish_of(connection, one.id)
+        worth = {each.number: each.wish.unit_amount for each in await lines_store.of_order(connection, one.id)}
         now = {each.voucher_id: clerk.vouchers[each.voucher_id] for each in units}
         return [
             each
             for each in await orders_store.units(connection, one.id)
             if not each.refunded
             and now[each.voucher_id].life is Life.ACTIVE
-            and now[each.voucher_id].balance == wish.unit_amount
+            and now[each.voucher_id].balance == worth[each.line]
         ]
 
     async def _block(

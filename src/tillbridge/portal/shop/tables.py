@@ -90,7 +90,7 @@ order: Final = Table(
     metadata,
     identity(),
     reference("shop_id", "shop.id"),
-    # What the buyer's form was given: however often it is sent, it makes one order.
+    # What stands signed in the forms of its page.
     Column("form_key", String(64), nullable=False),
     Column("state", String(16), nullable=False),
     # Whose sale it is.
@@ -123,6 +123,8 @@ line: Final = Table(
     metadata,
     Column("order_id", String(ID_LENGTH), ForeignKey("shop_order.id"), primary_key=True),
     Column("line", Integer, primary_key=True),
+    # What the form was given in which it was chosen: however often that is sent, it makes one line of one order.
+    Column("form_key", String(64), nullable=False, server_default=""),
     Column("design_id", String(ID_LENGTH), nullable=False),
     Column("version", Integer, nullable=False),
     Column("value", BigInteger, nullable=False),
@@ -135,6 +137,7 @@ line: Final = Table(
     Column("sender", String(100), nullable=False, server_default=""),
     ForeignKeyConstraint(["design_id", "version"], ["shop_design_version.design_id", "shop_design_version.version"]),
     Index("ix_shop_line_design_id_version", "design_id", "version"),
+    Index("uq_shop_line_form_key", "form_key", unique=True),
     CheckConstraint("unit_amount = value * persons and value > 0", name="unit_amount"),
     CheckConstraint("persons between 1 and 99", name="persons"),
     CheckConstraint("quantity between 1 and 20", name="quantity"),
