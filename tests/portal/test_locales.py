@@ -63,7 +63,7 @@ VALUE: Final = r"\w+"
 TOO_WIDE: Final = frozenset({r"audit\.\w+", r"commands\.\w+\.\w+"})
 """Beginnings that would let anything through: what they lead to is named below instead."""
 
-NO_KEYS: Final = frozenset({"error.html", "customers.csv", "customers.xlsx", "shop.id", "shop.letter"})
+NO_KEYS: Final = frozenset({"error.html", "customers.csv", "customers.xlsx", "shop.id", "shop.letter", "shop.gift"})
 
 SETS: Final[dict[str, Iterable[StrEnum]]] = {
     "accounts.area": Area,
@@ -164,7 +164,7 @@ MADE_UP: Final = {
     *(f"settlement.{key}" for key in SETTLED),
     *(f"accounts.mail.{letter}.{part}" for letter in LETTERS.split() for part in ("subject", "text")),
     *(f"{letter}.{part}" for letter in OTHER_LETTERS for part in ("subject", "text")),
-    *(f"shop.letter.{part}" for part in ("subject", "text")),
+    *(f"shop.{letter}.{part}" for letter in ("letter", "gift") for part in ("subject", "text")),
 }
 """Keys that are put together from closed sets."""
 

@@ -39,8 +39,8 @@ from tillbridge.portal.shop import store as shops
 from tillbridge.portal.shop.buying import Buyer, Buying
 from tillbridge.portal.shop.carts import Carts
 from tillbridge.portal.shop.checkout import Checkout
-from tillbridge.portal.shop.delivering import Delivering
 from tillbridge.portal.shop.model import Wish
+from tillbridge.portal.shop.order_links import new_secret
 from tillbridge.portal.shop.payments.contract import PaymentState
 from tillbridge.portal.shop.payments.services import embedded
 from tillbridge.portal.shop.payments.test_service import TestPayments
@@ -96,7 +96,7 @@ async def _shop(town: Town) -> None:
     """An order of the demonstration's shop, paid and issued, at the harbour."""
     house, ids = town.house, town.ids
     services = embedded(house)
-    delivering, refunds = Delivering(house), Refunds(house, services)
+    refunds = Refunds(house, services)
     buying, payments = Buying(house, services), services["test"]
     assert isinstance(payments, TestPayments)
     front = await buying.front(SLUG)
@@ -107,11 +107,14 @@ async def _shop(town: Town) -> None:
     buyer = Buyer("guest@example.org", ids["location_id"], Language.DE)
     ids["reference"] = (await buying.place(order.id, front, buyer, "127.0.0.1")).rpartition("/")[2]
     await payments.decide(ids["reference"], PaymentState.PAID)
-    await Checkout(house, services, delivering, refunds).look(order.id)
+    await Checkout(house, services, refunds).look(order.id)
     ids["picture_id"] = house.runtime.ids.new()
     async with house.database.writing() as connection:
         await shops.add_picture(connection, ids["picture_id"], front.shop.id, "image/png", b"x")
+        given = await new_secret(house, connection, order.id, line=1)
     ids |= {"slug": SLUG, "shop_id": front.shop.id, "design_id": design.id, "order_id": order.id}
+    for part in ("", "/vouchers.pdf"):
+        ids[f"GET /shop/{{slug}}/gift/{{secret}}{part}"] = f"/shop/{SLUG}/gift/{given}{part}"
     ids |= {"shop/service": "test", "shop/number": "1"}
 
 

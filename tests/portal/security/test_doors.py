@@ -42,6 +42,7 @@ FOR_ANYBODY: Final = frozenset(
         "/shop/{slug}",
         "/shop/{slug}/buy/{design_id}",
         "/shop/{slug}/cart",
+        *(f"/shop/{{slug}}/gift/{{secret}}{part}" for part in ("", "/vouchers.pdf")),
         "/shop/{slug}/notify/{service}",
         "/shop/{slug}/order/{secret}",
         *(f"/shop/{{slug}}/order/{{secret}}/{part}" for part in ("back", "place", "resend", "vouchers.pdf")),

@@ -79,7 +79,7 @@ class Stand:
 
     @property
     def checkout(self) -> Checkout:
-        return Checkout(self.house, self.services, self.delivering, self.refunds)
+        return Checkout(self.house, self.services, self.refunds)
 
     @property
     def office(self) -> ShopOffice:
@@ -138,7 +138,13 @@ class Stand:
         order_id = await self.placed(*lines, **values)
         await self.pay(order_id)
         await self.checkout.look(order_id)
+        await self.delivering.drain()
         return order_id
+
+    async def step(self) -> None:
+        """One look of both timers."""
+        await self.checkout.step()
+        await self.delivering.drain()
 
     async def order(self, order_id: str) -> Order:
         async with self.house.database.reading() as connection:

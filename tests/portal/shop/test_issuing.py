@@ -47,7 +47,7 @@ async def test_five_notifications_before_and_after_the_return_issue_once(stand: 
     await stand.pay(order_id)
     work = [stand.checkout.notified("test", *notice) for _ in range(5)] + [stand.checkout.look(order_id)]
     await together(work)
-    await stand.checkout.step()
+    await stand.step()
     assert await stand.count() == 3
     assert len(await letters(stand.house)) == 1
     assert (await stand.happened(order_id)).count("issued") == 1
@@ -104,15 +104,15 @@ async def test_an_order_expires_and_is_issued_when_it_is_paid_late(house: House,
     stand = await open_stand(house, stock=1)
     order_id = await stand.placed()
     clock.forward(minutes=29)
-    await stand.checkout.step()
+    await stand.step()
     assert (await stand.order(order_id)).state is OrderState.PAYMENT_PENDING
     clock.forward(minutes=1)
-    await stand.checkout.step()
+    await stand.step()
     assert (await stand.order(order_id)).state is OrderState.EXPIRED
     assert await stand.stock(stand.fixed) == 1
     await stand.pay(order_id)
     clock.forward(minutes=15)
-    await stand.checkout.step()
+    await stand.step()
     assert (await stand.order(order_id)).state is OrderState.DELIVERED
     assert await stand.stock(stand.fixed) == 0
     assert "paid_late" in await stand.happened(order_id)
@@ -122,7 +122,7 @@ async def test_what_is_paid_late_and_gone_is_given_back(house: House, clock: Han
     stand = await open_stand(house, stock=1)
     late = await stand.placed()
     clock.forward(minutes=31)
-    await stand.checkout.step()
+    await stand.step()
     await stand.issued()
     await stand.pay(late)
     await stand.checkout.look(late)
@@ -146,7 +146,7 @@ async def test_what_waits_to_be_given_back_is_not_issued_after_all(house: House,
     stand = replace(stand, services={"test": RefundsLater(house)})
     late = await stand.placed()
     clock.forward(minutes=31)
-    await stand.checkout.step()
+    await stand.step()
     sold = await stand.issued()
     await stand.pay(late)
     await stand.checkout.look(late)
@@ -157,7 +157,7 @@ async def test_what_waits_to_be_given_back_is_not_issued_after_all(house: House,
     assert len(await stand.units(late)) == 0
     clock.forward(minutes=2)
     stand = replace(stand, services={"test": TestPayments(house)})
-    await stand.checkout.step()
+    await stand.step()
     assert (await stand.order(late)).state is OrderState.REFUNDED
 
 
@@ -171,7 +171,7 @@ async def test_a_payment_that_failed_and_is_made_after_all_is_noticed_without_a_
     assert (await stand.order(order_id)).state is OrderState.FAILED
     await stand.pay(order_id)
     clock.forward(minutes=15)
-    await stand.checkout.step()
+    await stand.step()
     assert (await stand.order(order_id)).state is OrderState.DELIVERED
 
 
@@ -181,7 +181,7 @@ async def test_a_payment_that_is_never_decided_is_asked_for_a_day_and_then_told_
     order_id = await stand.placed()
     for _ in range(30):
         clock.forward(minutes=50)
-        await stand.checkout.step()
+        await stand.step()
     one = await stand.order(order_id)
     assert (one.state, one.open_case) == (OrderState.EXPIRED, Case.SILENT)
     async with stand.house.database.writing() as connection:
@@ -241,27 +241,9 @@ async def test_a_process_that_dies_while_it_issues_leaves_nothing_and_the_next_d
     assert await stand.count() == 0
     assert await stand.count(voucher) == 0
     clock.forward(minutes=1)
-    await stand.checkout.step()
+    await stand.step()
     assert len(await stand.units(order_id)) == 2
     await stand.sound()
-
-
-async def test_a_letter_that_was_not_written_is_written_later(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
-    order_id = await stand.placed()
-    await stand.pay(order_id)
-
-    async def dies(*_: object) -> None:
-        raise _KilledError
-
-    with monkeypatch.context() as patched:
-        patched.setattr(stand.house.post.__class__, "take", dies)
-        with pytest.raises(_KilledError):
-            await stand.checkout.look(order_id)
-    assert (await stand.order(order_id)).state is OrderState.ISSUED
-    await stand.checkout.step()
-    await stand.checkout.step()
-    assert (await stand.order(order_id)).state is OrderState.DELIVERED
-    assert len(await letters(stand.house)) == 1
 
 
 async def test_a_disputed_payment_freezes_its_vouchers(stand: Stand) -> None:

@@ -13,7 +13,7 @@ from tillbridge.portal.accounts.secrets import to_bytes, to_text
 from tillbridge.portal.accounts.tables import factor
 from tillbridge.portal.customers.tables import customer_key, customer_upload
 from tillbridge.portal.links.tables import session_key
-from tillbridge.portal.mail.tables import letter
+from tillbridge.portal.mail.tables import attachment, letter
 from tillbridge.portal.pairing.tables import pairing_pin, pairing_session
 from tillbridge.portal.partners.tables import webhook
 from tillbridge.portal.risk.tables import voucher_risk_key
@@ -112,6 +112,7 @@ PLACES: Final[Sequence[SealedPlace]] = (
     SealedPlace(webhook.c.previous_sealed, ("webhook",)),
     SealedPlace(factor.c.sealed_secret, ("totp",), Form.BASE64URL),
     SealedPlace(session_key.c.sealed_secret, ("session",), Form.BASE64),
+    SealedPlace(attachment.c.sealed, ("attachment",)),
     SealedPlace(letter.c.sealed_body, ("letter",), Form.BASE64),
     SealedPlace(pairing_pin.c.sealed_pin, ("pin",), Form.BASE64),
     SealedPlace(pairing_session.c.sealed_state, ("pairing", "consent"), Form.BASE64),

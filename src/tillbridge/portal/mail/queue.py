@@ -4,11 +4,11 @@ import base64
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tillbridge.portal.mail.post import Attached, LetterState
-from tillbridge.portal.mail.tables import letter
+from tillbridge.portal.mail.post import Attachment, LetterState
+from tillbridge.portal.mail.tables import attachment, letter
 from tillbridge.portal.vault import Vault
 
 
@@ -21,7 +21,6 @@ class Claimed:
     recipient: str
     subject: str
     sealed_body: str
-    attached: Attached | None
     tries: int
 
     def text(self, vault: Vault) -> str:
@@ -47,21 +46,28 @@ async def claim(connection: AsyncConnection, now: datetime, lease: timedelta) ->
             letter.c.recipient,
             letter.c.subject,
             letter.c.sealed_body,
-            letter.c.attachment_name,
-            letter.c.attachment,
             letter.c.tries,
         )
     )
     row = found.first()
     if row is None:
         return None
-    attached = Attached(row.attachment_name, row.attachment) if row.attachment_name else None
-    return Claimed(row.id, row.created_at, row.recipient, row.subject, row.sealed_body, attached, row.tries)
+    return Claimed(row.id, row.created_at, row.recipient, row.subject, row.sealed_body, row.tries)
+
+
+async def attachments(connection: AsyncConnection, one: Claimed, vault: Vault) -> tuple[Attachment, ...]:
+    """The files that go with it. `ValueError` when they were sealed with another key."""
+    mine = select(attachment).where(attachment.c.letter_id == one.id).order_by(attachment.c.place)
+    return tuple(
+        Attachment(row.name, row.media_type, vault.unseal(bytes(row.sealed), f"attachment/{row.id}"))
+        for row in await connection.execute(mine)
+    )
 
 
 async def sent(connection: AsyncConnection, one: Claimed, now: datetime) -> None:
     """It has left: what it said is not kept."""
-    await _set(connection, one, state=LetterState.SENT, sent_at=now, sealed_body="", attachment="", fault="")
+    await _set(connection, one, state=LetterState.SENT, sent_at=now, sealed_body="", fault="")
+    await _empty(connection, one)
 
 
 async def again(connection: AsyncConnection, one: Claimed, at: datetime, fault: str) -> None:
@@ -71,7 +77,15 @@ async def again(connection: AsyncConnection, one: Claimed, at: datetime, fault: 
 
 async def failed(connection: AsyncConnection, one: Claimed, fault: str) -> None:
     """It is not tried any more: what it said is not kept, the reason is."""
-    await _set(connection, one, state=LetterState.FAILED, sealed_body="", attachment="", fault=fault)
+    await _set(connection, one, state=LetterState.FAILED, sealed_body="", fault=fault)
+    await _empty(connection, one)
+
+
+async def _empty(connection: AsyncConnection, one: Claimed) -> None:
+    """Forgets the files of a letter that does not wait any more."""
+    waits = select(letter.c.id).where(letter.c.id == one.id, letter.c.state == LetterState.WAITING)
+    mine = (attachment.c.letter_id == one.id) & attachment.c.letter_id.not_in(waits)
+    await connection.execute(delete(attachment).where(mine))
 
 
 async def _set(connection: AsyncConnection, one: Claimed, **values: object) -> None:

@@ -7,7 +7,7 @@ after the lease, under the same Message-ID.
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -22,6 +22,7 @@ import structlog
 from tillbridge.portal.feature import Job
 from tillbridge.portal.house import House
 from tillbridge.portal.mail import queue
+from tillbridge.portal.mail.post import Attachment
 from tillbridge.portal.mail.queue import Claimed
 from tillbridge.portal.mail.writing import one_line
 from tillbridge.portal.settings import Security, SmtpSettings
@@ -44,9 +45,6 @@ PERMANENT: Final = 500
 """A server's answers from here on will be the same the next time (RFC 5321, section 4.2.1)."""
 
 LONGEST_FAULT: Final = 200
-
-ATTACHED_AS: Final = "plain"
-"""Files are texts: every mail program opens one, and no filter holds it back."""
 
 log = structlog.get_logger(__name__)
 
@@ -84,7 +82,7 @@ def carrier(house: House) -> Carry:
     return _to_folder(house.settings.data / FOLDER) if smtp is None else _to_server(smtp)
 
 
-def compose(house: House, one: Claimed) -> EmailMessage:
+def compose(house: House, one: Claimed, files: Sequence[Attachment] = ()) -> EmailMessage:
     """The letter as it goes over the wire. `ValueError` when it cannot be read or written.
 
     What was typed by somebody stands in one line: a name with a line break begins no header of its own.
@@ -98,8 +96,9 @@ def compose(house: House, one: Claimed) -> EmailMessage:
     message["Message-ID"] = f"<{one.id}@{host}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(one.text(house.vault))
-    if one.attached is not None:
-        message.add_attachment(one.attached.text, subtype=ATTACHED_AS, filename=one_line(one.attached.name))
+    for each in files:
+        kind, _, exactly = each.media_type.partition("/")
+        message.add_attachment(each.content, maintype=kind, subtype=exactly, filename=one_line(each.name))
     return message
 
 
@@ -110,7 +109,9 @@ async def _claim(house: House) -> Claimed | None:
 
 async def _send(house: House, one: Claimed, carry: Carry) -> None:
     try:
-        message = compose(house, one)
+        async with house.database.reading() as connection:
+            files = await queue.attachments(connection, one, house.vault)
+        message = compose(house, one, files)
         async with asyncio.timeout(SEND_SECONDS):
             await carry(message)
     except (ValueError, Undeliverable) as error:

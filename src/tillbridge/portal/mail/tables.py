@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from sqlalchemy import Column, Index, Integer, String, Table, Text
+from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, Text
 
-from tillbridge.portal.storage.columns import ID_LENGTH, identity, metadata, moment
+from tillbridge.portal.storage.columns import ID_LENGTH, identity, metadata, moment, reference
 
 letter: Final = Table(
     "letter",
@@ -25,4 +25,16 @@ letter: Final = Table(
     moment("sent_at", optional=True),
     Column("fault", String(200), nullable=False, server_default=""),
     Index("ix_letter_state_next_at", "state", "next_at"),
+)
+
+attachment: Final = Table(
+    "letter_attachment",
+    metadata,
+    identity(),
+    reference("letter_id", "letter.id"),
+    Column("place", Integer, nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("media_type", String(50), nullable=False),
+    # Sealed as the text is; the row goes when the letter has left, or is given up.
+    Column("sealed", LargeBinary, nullable=False),
 )

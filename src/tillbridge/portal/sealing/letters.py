@@ -18,7 +18,7 @@ from tillbridge.domain.cashier_texts import Language
 from tillbridge.portal.chains.chain import Head
 from tillbridge.portal.house import House
 from tillbridge.portal.locations.tables import tenant
-from tillbridge.portal.mail.post import Attached, Letter
+from tillbridge.portal.mail.post import Attachment, Letter
 from tillbridge.portal.mail.writing import write
 from tillbridge.portal.sealing.store import CHAIN
 from tillbridge.portal.sealing.tables import ledger_head_address, ledger_head_letter
@@ -31,6 +31,9 @@ MOST_BACK: Final = timedelta(days=31)
 """How old a head may be to be made up for: the newest shows everything that came before as well."""
 
 ATTACHED: Final = "ledger-head-{day}.json"
+
+MEDIA_TYPE: Final = "text/plain"
+"""Every mail program opens a text, and no filter holds it back."""
 
 log = structlog.get_logger(__name__)
 
@@ -97,7 +100,8 @@ class HeadLetters:
         fields = {"day": day, "position": head.link.position}
         letter = write(settings, one.language, "sealing.mail.head", one.recipient, one.name, one.tenant_id, **fields)
         text = heads_as_text([head])
-        return replace(letter, text=f"{letter.text}\n{text}\n", attached=Attached(ATTACHED.format(day=day), text))
+        attached = Attachment(ATTACHED.format(day=day), MEDIA_TYPE, text.encode())
+        return replace(letter, text=f"{letter.text}\n{text}\n", attachments=(attached,))
 
     async def _readers(self, connection: AsyncConnection) -> list[Reader]:
         settings = self._house.settings

@@ -155,12 +155,26 @@ class Buying:
                 raise BridgeError(Code.RECORD_UNKNOWN)
             return front, one, await lines_store.of_order(connection, one.id)
 
+    async def given(self, slug: str, secret: str) -> tuple[Front, Order, Line]:
+        """The line that a recipient's link shows, and nothing else of its order. `BridgeError(RECORD_UNKNOWN)`."""
+        async with self._house.database.reading() as connection:
+            front = await front_of(self._house, self._services, connection, slug)
+            now = self._house.runtime.clock.now()
+            found = await orders_store.linked_line(connection, hashed(secret), now)
+            one = None if found is None else await orders_store.find(connection, found[0])
+            if found is None or one is None or one.shop_id != front.shop.id or len(secret) > LONGEST_SECRET:
+                raise BridgeError(Code.RECORD_UNKNOWN)
+            for each in await lines_store.of_order(connection, one.id):
+                if each.number == found[1]:
+                    return front, one, each
+            raise BridgeError(Code.RECORD_UNKNOWN)
 
-def require_email(text: str) -> None:
+
+def require_email(text: str, place: str = "email") -> None:
     """`BridgeError(FIELD_INVALID)` for what nobody can be written to."""
     try:
         validate_email(text, check_deliverability=False)
     except EmailNotValidError as error:
-        raise BridgeError(Code.FIELD_INVALID, "no e-mail address", place="email") from error
+        raise BridgeError(Code.FIELD_INVALID, "no e-mail address", place=place) from error
     if len(text) > LONGEST_EMAIL:
-        raise BridgeError(Code.FIELD_INVALID, "an e-mail address is shorter", place="email")
+        raise BridgeError(Code.FIELD_INVALID, "an e-mail address is shorter", place=place)

@@ -4,8 +4,9 @@ A cart is an order that nobody has ordered. Its link's secret stands in a cookie
 key of a signed form is a line: however often the form is sent, from however many tabs, it is one line of one order.
 """
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,6 +17,7 @@ from tillbridge.portal.accounts import limits
 from tillbridge.portal.accounts.secrets import LONGEST_SECRET, hashed
 from tillbridge.portal.house import House
 from tillbridge.portal.shop import lines_store, orders_store
+from tillbridge.portal.shop.buying import require_email
 from tillbridge.portal.shop.front import Front, front_of
 from tillbridge.portal.shop.model import (
     CART_LASTS,
@@ -24,6 +26,7 @@ from tillbridge.portal.shop.model import (
     MOST_IN_CART,
     MOST_LINES,
     MOST_VOUCHERS,
+    SEND_AHEAD,
     Case,
     Line,
     Order,
@@ -66,6 +69,7 @@ class Carts:
             front = await front_of(self._house, self._services, connection, slug)
         front.check(Line(0, key, wish))
         _check_words(wish)
+        _check_sending(wish, now.astimezone(ZoneInfo(front.system.time_zone)).date())
         try:
             async with self._house.database.writing() as connection:
                 await limits.require(connection, FILLED_BY_SOURCE, source, now)
@@ -160,6 +164,17 @@ def _check_words(wish: Wish) -> None:
     ):
         if len(text) > longest or text.count("\n") >= MOST_LINES:
             raise BridgeError(Code.FIELD_INVALID, f"at most {longest} characters", place=place)
+
+
+def _check_sending(wish: Wish, today: date) -> None:
+    if wish.send_to:
+        require_email(wish.send_to, "send_to")
+    if wish.send_on is None:
+        return
+    if not wish.send_to:
+        raise BridgeError(Code.FIELD_INVALID, "to whom on that day", place="send_to")
+    if not today <= wish.send_on <= today + SEND_AHEAD:
+        raise BridgeError(Code.FIELD_INVALID, "a day within a year", place="send_on")
 
 
 def _check_size(lines: list[Line]) -> None:

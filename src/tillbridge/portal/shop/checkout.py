@@ -17,7 +17,6 @@ from tillbridge.portal.house import House
 from tillbridge.portal.ledger.store import LedgerMoved
 from tillbridge.portal.shop import lines_store, orders_store, store
 from tillbridge.portal.shop.buying import ASK_SECONDS
-from tillbridge.portal.shop.delivering import Delivering
 from tillbridge.portal.shop.issuing import issue
 from tillbridge.portal.shop.model import ASKED_FOR, Case, Happening, Order, OrderState, Payment
 from tillbridge.portal.shop.payments.contract import PaymentState, Standing
@@ -41,10 +40,9 @@ log = structlog.get_logger(__name__)
 class Checkout:
     """Orders of every shop on their way from the payment to the vouchers."""
 
-    def __init__(self, house: House, services: Services, delivering: Delivering, refunds: Refunds) -> None:
+    def __init__(self, house: House, services: Services, refunds: Refunds) -> None:
         self._house = house
         self._services = services
-        self._delivering = delivering
         self._refunds = refunds
 
     async def notified(self, service: str, headers: Mapping[str, str], body: bytes) -> None:
@@ -76,7 +74,6 @@ class Checkout:
                 await self._settle(connection, order_id, standing)
         except LedgerMoved as moved:
             raise BridgeError(Code.OVERLOADED, "the voucher was moved; it is tried again") from moved
-        await self._delivering.deliver(order_id)
         await self._refunds.go_on_with(order_id)
 
     async def _ask(self, name: str, reference: str) -> Standing:
@@ -197,10 +194,6 @@ class Checkout:
         for order_id in due:
             await self._quietly(order_id)
         await self._expire()
-        async with self._house.database.reading() as connection:
-            issued = await orders_store.undelivered(connection, BATCH)
-        for order_id in issued:
-            await self._delivering.deliver(order_id)
         await self._refunds.step()
         async with self._house.database.writing() as connection:
             await lines_store.forget_carts(connection, now)

@@ -1,24 +1,30 @@
-"""Brings vouchers to their buyer: a letter with a link to the order's page, and the PDF that waits there.
+"""Brings vouchers to people: letters to the buyer and to recipients, each with a link and, if wanted, with the PDF.
 
-A letter carries plain text alone, so the PDF is fetched by the link, which is good for 30 days and can be revoked. It
-is drawn anew from what was sold: another version of the design changes no voucher that was issued.
+Letters are planned when the vouchers are issued and written when they are due, beside the orders. The PDF is drawn anew
+from what was sold: another version of the design changes no voucher that was issued.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from typing import Final
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.money import Money
 from tillbridge.portal.audit.log import Actor, Entry
 from tillbridge.portal.house import House
+from tillbridge.portal.mail.post import MOST_ATTACHED, Attachment, Letter
 from tillbridge.portal.mail.writing import write
 from tillbridge.portal.pages.site import CATALOGUES
-from tillbridge.portal.shop import orders_store, store
+from tillbridge.portal.shop import dispatch_store, lines_store, orders_store, store
 from tillbridge.portal.shop.model import (
     RESENDS_A_DAY,
+    Dispatch,
+    DispatchState,
     Happening,
     Layout,
     Line,
@@ -34,7 +40,12 @@ from tillbridge.portal.shop.paper_voucher import PaperTexts, PaperVoucher, vouch
 from tillbridge.portal.vouchers.numbers import unseal_pin
 from tillbridge.web.words import Words
 
-A_DAY = timedelta(days=1)
+A_DAY: Final = timedelta(days=1)
+
+LEASE: Final = timedelta(minutes=5)
+"""How long a letter is left to the process that writes it."""
+
+log = structlog.get_logger(__name__)
 
 
 class Delivering:
@@ -45,31 +56,89 @@ class Delivering:
         # A PDF takes a processor for a moment: tills are served beside it.
         self._drawing = asyncio.Semaphore(1)
 
-    async def deliver(self, order_id: str) -> None:
-        """Writes the letter of an order whose vouchers were issued, once; nothing for any other."""
+    async def drain(self) -> None:
+        """Writes every letter that is due; orders are taken and issued meanwhile."""
+        while (one := await self._claim()) is not None:
+            try:
+                await self._write(one)
+            except BridgeError as error:
+                # The lease runs out, and it is tried again.
+                log.warning("shop_letter_waits", dispatch=one.id, code=error.code.value)
+
+    async def _claim(self) -> Dispatch | None:
         async with self._house.database.writing() as connection:
-            one = await orders_store.find(connection, order_id, locked=True)
-            if one is None or one.state is not OrderState.ISSUED:
-                return
+            return await dispatch_store.claim(connection, self._house.runtime.clock.now(), LEASE)
+
+    async def _write(self, dispatch: Dispatch) -> None:
+        """Draws outside of a transaction, then writes letter, link and what became of it in one."""
+        async with self._house.database.reading() as connection:
+            one = await orders_store.find(connection, dispatch.order_id)
+            if one is None:
+                raise BridgeError(Code.RECORD_UNKNOWN)
             shop = await self._shop(connection, one)
-            await self._write(connection, shop, one)
+            every = await lines_store.of_order(connection, one.id)
+            units = await orders_store.units(connection, one.id)
+        lines = [each for each in every if not dispatch.line or each.number == dispatch.line]
+        numbers = {each.number for each in lines}
+        if not any(each.line in numbers and not each.refunded and not each.blocked for each in units):
+            await self._drop(dispatch)
+            return
+        enclosed = lines if dispatch.line else [each for each in lines if not each.wish.send_to]
+        files = await self._files(shop, one, enclosed)
+        async with self._house.database.writing() as connection:
+            locked = await orders_store.find(connection, one.id, locked=True)
+            known = await dispatch_store.find(connection, dispatch.id)
+            if locked is None or known is None or known.state is not DispatchState.WAITING:
+                return
+            letter = await self._letter(connection, shop, locked, known, lines)
+            letter_id = await self._house.post.take(connection, replace(letter, attachments=files))
+            await dispatch_store.finish(connection, known, DispatchState.WRITTEN, letter_id)
+            await self._noted(connection, locked, known)
+
+    async def _drop(self, dispatch: Dispatch) -> None:
+        async with self._house.database.writing() as connection:
+            await dispatch_store.finish(connection, dispatch, DispatchState.DROPPED, None)
+
+    async def _noted(self, connection: AsyncConnection, one: Order, dispatch: Dispatch) -> None:
+        if dispatch.line:
+            facts = {"line": dispatch.line}
+            await orders_store.note(connection, self._house, one.id, Happening.SENT_TO_RECIPIENT, facts=facts)
+        elif one.state is OrderState.ISSUED:
             await orders_store.set_order(connection, one.id, state=OrderState.DELIVERED.value)
             await orders_store.note(connection, self._house, one.id, Happening.DELIVERED)
 
-    async def resend(self, connection: AsyncConnection, one: Order, actor: Actor, tenant_id: str) -> None:
-        """Writes to the same address again, with a new link; the order is locked by the caller.
+    async def _files(self, shop: Shop, one: Order, lines: Sequence[Line]) -> tuple[Attachment, ...]:
+        """The vouchers as a file; none where the shop sends links alone, or it is too large for a letter."""
+        if not shop.attach_pdf or not lines:
+            return ()
+        try:
+            content = await self.paper(one, lines)
+        except BridgeError as error:
+            log.warning("shop_paper_not_drawn", order=one.id, code=error.code.value)
+            return ()
+        fits = len(content) <= MOST_ATTACHED
+        return (Attachment(f"voucher-{one.number}.pdf", "application/pdf", content),) if fits else ()
+
+    async def resend(  # who asks for what to be sent to whom
+        self, connection: AsyncConnection, one: Order, actor: Actor, tenant_id: str, line: int = 0, recipient: str = ""
+    ) -> None:
+        """Has a letter written again, with a new link; the order is locked by the caller.
 
         `BridgeError`: RECORD_CONFLICT if nothing was issued; SLOW_DOWN after five times a day.
         """
         if not one.state.done:
             raise BridgeError(Code.RECORD_CONFLICT, "this order has no vouchers to send")
-        since = self._house.runtime.clock.now() - A_DAY
-        if await orders_store.counted(connection, one.id, Happening.RESENT, since) >= RESENDS_A_DAY:
+        now = self._house.runtime.clock.now()
+        if await orders_store.counted(connection, one.id, Happening.RESENT, now - A_DAY) >= RESENDS_A_DAY:
             raise BridgeError(Code.SLOW_DOWN, "sent often enough today", retry_after=int(A_DAY.total_seconds()))
-        shop = await self._shop(connection, one)
-        await self._write(connection, shop, one)
-        await orders_store.note(connection, self._house, one.id, Happening.RESENT, actor.name)
-        entry = Entry(ShopEvent.RESENT, tenant_id, one.location_id, f"{shop.name} · {one.number}")
+        shop, dispatch_id = await self._shop(connection, one), self._house.runtime.ids.new()
+        made = Dispatch(dispatch_id, one.id, line, recipient or one.email, DispatchState.WAITING, now)
+        await dispatch_store.add(connection, made)
+        elsewhere = bool(recipient) and recipient != one.email
+        facts = {"line": line, "other_address": elsewhere}
+        await orders_store.note(connection, self._house, one.id, Happening.RESENT, actor.name, facts)
+        subject = f"{shop.name} · {one.number}"
+        entry = Entry(ShopEvent.RESENT, tenant_id, one.location_id, subject, after=facts)
         await self._house.audit.note(connection, actor, entry)
 
     async def paper(self, one: Order, lines: Sequence[Line]) -> bytes:
@@ -108,16 +177,25 @@ class Delivering:
             raise BridgeError(Code.RECORD_UNKNOWN)
         return shop
 
-    async def _write(self, connection: AsyncConnection, shop: Shop, one: Order) -> None:
-        secret = await new_secret(self._house, connection, one.id)
-        link = f"{self._house.settings.address}/shop/{shop.slug}/order/{secret}"
+    async def _letter(
+        self, connection: AsyncConnection, shop: Shop, one: Order, dispatch: Dispatch, lines: Sequence[Line]
+    ) -> Letter:
+        secret = await new_secret(self._house, connection, one.id, dispatch.line)
         words = Words(CATALOGUES[one.language], self._house.runtime.clock.now(), None)
-        money = words.amount(one.money)
-        fields = {"shop": shop.name, "order": one.number, "link": link, "money": money}
-        letter = write(
-            self._house.settings, one.language, "shop.letter", one.email, one.email, shop.tenant_id, **fields
-        )
-        await self._house.post.take(connection, letter)
+        page = "gift" if dispatch.line else "order"
+        fields = {
+            "shop": shop.name,
+            "order": one.number,
+            "link": f"{self._house.settings.address}/shop/{shop.slug}/{page}/{secret}",
+            "money": words.amount(one.money),
+        }
+        key, name = "shop.letter", dispatch.recipient
+        if dispatch.line:
+            (line,) = lines
+            key, name = "shop.gift", line.wish.recipient or name
+            fields["sender"] = line.wish.sender or words.t("shop.gift.somebody")
+        settings = self._house.settings
+        return write(settings, one.language, key, dispatch.recipient, name, shop.tenant_id, **fields)
 
     def _voucher(  # what a page is made of
         self, shop: Shop, one: Order, line: Line, unit: Unit, look: tuple[Layout, bytes | None]

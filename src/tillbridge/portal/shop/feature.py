@@ -1,7 +1,7 @@
 """The voucher shop as a part of the portal."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from starlette.routing import BaseRoute
@@ -15,6 +15,7 @@ from tillbridge.portal.shop.checkout import Checkout
 from tillbridge.portal.shop.delivering import Delivering
 from tillbridge.portal.shop.office import AREAS, ShopOffice
 from tillbridge.portal.shop.pages_cart import CartPages
+from tillbridge.portal.shop.pages_gift import GiftPages
 from tillbridge.portal.shop.pages_office import PATH, ShopPages
 from tillbridge.portal.shop.pages_order import OrderPages, TestPaymentPages
 from tillbridge.portal.shop.pages_orders import OfficeOrderPages
@@ -35,11 +36,15 @@ def feature(house: House, blocked: Sequence[Blocking] = (), services: Services |
     """The shop's own pages, the merchant's, and the timer; `blocked` is what others do when a voucher is blocked."""
     known = embedded(house) if services is None else services
     refunds, delivering = Refunds(house, known, blocked), Delivering(house)
-    checkout = Checkout(house, known, delivering, refunds)
+    checkout = Checkout(house, known, refunds)
     return Feature(
         "shop",
         pages=_pages(house, known, checkout, delivering, refunds),
-        jobs=(_timer(checkout), *(one.work for one in known.values() if isinstance(one, HipayService))),
+        jobs=(
+            _timer(checkout.step),
+            _timer(delivering.drain),
+            *(one.work for one in known.values() if isinstance(one, HipayService)),
+        ),
         menu=(MENU,),
     )
 
@@ -55,6 +60,7 @@ def _pages(
         return [
             *PublicPages(site, buying, carts).routes(),
             *CartPages(site, buying, carts).routes(),
+            *GiftPages(site, buying, delivering).routes(),
             *OrderPages(site, buying, checkout, delivering).routes(),
             *(TestPaymentPages(site, test, checkout).routes() if isinstance(test, TestPayments) else ()),
             # Orders have a path of their own below the shops', which would take it for a shop.
@@ -65,10 +71,10 @@ def _pages(
     return pages
 
 
-def _timer(checkout: Checkout) -> Job:
-    async def look_after_orders() -> None:
+def _timer(step: Callable[[], Awaitable[None]]) -> Job:
+    async def look_again_and_again() -> None:
         while True:
-            await checkout.step()
+            await step()
             await asyncio.sleep(LOOK_SECONDS)
 
-    return look_after_orders
+    return look_again_and_again

@@ -1,7 +1,7 @@
 """The statements about the lines of carts and orders."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import RowMapping, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -92,6 +92,8 @@ def _values(one: Line) -> dict[str, object]:
         "recipient": wish.recipient,
         "message": wish.message,
         "sender": wish.sender,
+        "send_to": wish.send_to,
+        "send_on": "" if wish.send_on is None else wish.send_on.isoformat(),
     }
 
 
@@ -105,5 +107,7 @@ def _line(row: RowMapping) -> Line:
         recipient=row["recipient"],
         message=row["message"],
         sender=row["sender"],
+        send_to=row["send_to"],
+        send_on=date.fromisoformat(row["send_on"]) if row["send_on"] else None,
     )
     return Line(row["line"], row["form_key"], wish)

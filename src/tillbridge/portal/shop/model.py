@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -30,6 +30,9 @@ ASKED_FOR: Final = timedelta(hours=24)
 LINK_LASTS: Final = timedelta(days=30)
 
 RESENDS_A_DAY: Final = 5
+
+SEND_AHEAD: Final = timedelta(days=366)
+"""How far ahead a voucher can be sent: the next birthday is within it."""
 
 MOST_PERSONS: Final = 99
 MOST_UNITS: Final = 20
@@ -98,6 +101,7 @@ class Happening(StrEnum):
     EXPIRED = "expired"
     PRODUCT_GONE = "product_gone"
     RESENT = "resent"
+    SENT_TO_RECIPIENT = "sent_to_recipient"
     LINKS_REVOKED = "links_revoked"
     DISPUTED = "disputed"
     TAKEN_BACK = "taken_back"
@@ -147,6 +151,7 @@ class Shop:
     terms: Texts
     withdrawal: Texts
     imprint: Texts
+    attach_pdf: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +206,11 @@ class Design:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a buyer has chosen."""
+    """What a buyer has chosen.
+
+    `send_to` is the recipient's address, "" if the voucher goes to the buyer; `send_on` the day on which it is sent
+    there, None for at once.
+    """
 
     design_id: str
     version: int
@@ -211,6 +220,8 @@ class Wish:
     recipient: str = field(repr=False)
     message: str = field(repr=False)
     sender: str = field(repr=False)
+    send_to: str = field(repr=False, default="")
+    send_on: date | None = None
 
     @property
     def unit_amount(self) -> int:
@@ -306,6 +317,28 @@ class Unit:
     balance: int
     blocked: bool
     refunded: bool
+
+
+class DispatchState(StrEnum):
+    """How far a letter of an order has come: dropped is what had no voucher left that can be spent."""
+
+    WAITING = "waiting"
+    WRITTEN = "written"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """A letter of an order. `line` 0: of all of it, to the buyer. `post` is how the letter stands, `fault` why not."""
+
+    id: str
+    order_id: str
+    line: int
+    recipient: str = field(repr=False)
+    state: DispatchState
+    due_at: datetime
+    post: str = ""
+    fault: str = ""
 
 
 def number_of(order_id: str) -> str:

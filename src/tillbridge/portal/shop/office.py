@@ -12,7 +12,8 @@ from tillbridge.portal.audit.log import LONGEST_NAME as LONGEST_ACTOR
 from tillbridge.portal.audit.log import LONGEST_REASON, Actor, Entry, Facts
 from tillbridge.portal.house import House
 from tillbridge.portal.rights import Action, Area, Person
-from tillbridge.portal.shop import lines_store, orders_store, store
+from tillbridge.portal.shop import dispatch_store, lines_store, orders_store, store
+from tillbridge.portal.shop.buying import require_email
 from tillbridge.portal.shop.delivering import Delivering
 from tillbridge.portal.shop.model import (
     LONGEST_LEGAL,
@@ -20,6 +21,7 @@ from tillbridge.portal.shop.model import (
     LONGEST_TEXT,
     MOST_VALUES,
     Design,
+    Dispatch,
     Happening,
     Layout,
     Line,
@@ -67,6 +69,7 @@ class SeenOrder:
     layouts: Mapping[tuple[str, int], Layout]
     units: tuple[Unit, ...]
     payment: Payment | None
+    letters: tuple[Dispatch, ...]
     history: tuple[Happened, ...]
 
 
@@ -132,6 +135,7 @@ class ShopOffice:
                 terms=wanted.terms,
                 withdrawal=wanted.withdrawal,
                 imprint=wanted.imprint,
+                attach_pdf=wanted.attach_pdf,
             )
             _check(new)
             await self.keep(connection, new, person.actor, ShopEvent.CHANGED)
@@ -244,6 +248,7 @@ class ShopOffice:
                 layouts,
                 await orders_store.units(connection, one.id),
                 await orders_store.find_payment(connection, one.id),
+                await dispatch_store.of_order(connection, one.id),
                 await orders_store.history(connection, one.id),
             )
 
@@ -263,11 +268,22 @@ class ShopOffice:
             if error.code is not Code.PAYMENT_SERVICE_AWAY:
                 raise
 
-    async def resend(self, person: Person, order_id: str) -> None:
-        """Writes to the buyer again. `BridgeError`: SLOW_DOWN after five times a day; RECORD_CONFLICT."""
+    async def resend(self, person: Person, order_id: str, line: int = 0, email: str = "") -> None:
+        """Writes to the buyer again, or to the recipient of a line; to another address if one is given.
+
+        `BridgeError`: FIELD_INVALID (place `email`); SLOW_DOWN after five times a day; RECORD_CONFLICT.
+        """
+        if email:
+            require_email(email)
         async with self._house.database.writing() as connection:
             one, shop, _ = await self._order(connection, person, order_id, Action.EDIT, locked=True)
-            await self._delivering.resend(connection, one, person.actor, shop.tenant_id)
+            lines = {each.number: each.wish.send_to for each in await lines_store.of_order(connection, one.id)}
+            if line and line not in lines:
+                raise BridgeError(Code.RECORD_UNKNOWN)
+            recipient = email or lines.get(line) or one.email
+            await self._delivering.resend(connection, one, person.actor, shop.tenant_id, line, recipient)
+            if not line:
+                await orders_store.set_order(connection, one.id, email=recipient)
 
     async def revoke(self, person: Person, order_id: str) -> None:
         """Ends every link to an order's page; the next letter has a new one."""

@@ -70,12 +70,6 @@ async def waiting_until(connection: AsyncConnection, now: datetime, most: int) -
     return list(await connection.scalars(select(order.c.id).where(due).order_by(order.c.expires_at).limit(most)))
 
 
-async def undelivered(connection: AsyncConnection, most: int) -> Sequence[str]:
-    """Orders whose vouchers were issued and whose letter was not written."""
-    issued = order.c.state == OrderState.ISSUED.value
-    return list(await connection.scalars(select(order.c.id).where(issued).order_by(order.c.expires_at).limit(most)))
-
-
 async def page_of(
     connection: AsyncConnection, shop_id: str, reach: Reach, page: int, per_page: int
 ) -> tuple[tuple[Order, ...], int]:
@@ -128,26 +122,32 @@ async def counted(connection: AsyncConnection, order_id: str, kind: Happening, s
 # ------------------------------------------------------------ links
 
 
-async def add_link(
-    connection: AsyncConnection, order_id: str, serial: int, secret_hash: str, ends_at: datetime
+async def add_link(  # what a link is made of
+    connection: AsyncConnection, order_id: str, number: int, serial: int, secret_hash: str, ends_at: datetime
 ) -> None:
-    """Keeps the hash of a link's secret."""
-    values = {"order_id": order_id, "serial": serial, "secret_hash": secret_hash, "ends_at": ends_at}
+    """Keeps the hash of a link's secret; `number` is the line that it shows, 0 for the whole order."""
+    values = {"order_id": order_id, "line": number, "serial": serial, "secret_hash": secret_hash, "ends_at": ends_at}
     await connection.execute(insert(link).values(values))
 
 
-async def last_link(connection: AsyncConnection, order_id: str) -> tuple[int, bool]:
-    """The serial of an order's newest link, 0 for none, and whether it has been revoked."""
-    statement = select(link.c.serial, link.c.revoked_at).where(link.c.order_id == order_id)
-    row = (await connection.execute(statement.order_by(link.c.serial.desc()).limit(1))).one_or_none()
-    return (0, False) if row is None else (row.serial, row.revoked_at is not None)
+async def last_link(connection: AsyncConnection, order_id: str, line: int | None = None) -> int:
+    """The serial of an order's newest link, or of the newest that shows this line; 0 for none."""
+    of = link.c.order_id == order_id
+    statement = select(func.max(link.c.serial)).where(of if line is None else of & (link.c.line == line))
+    return int(await connection.scalar(statement) or 0)
 
 
 async def linked(connection: AsyncConnection, secret_hash: str, now: datetime) -> str | None:
-    """The order that a link opens now."""
+    """The order that a link opens now as a whole."""
+    found = await linked_line(connection, secret_hash, now)
+    return found[0] if found is not None and found[1] == 0 else None
+
+
+async def linked_line(connection: AsyncConnection, secret_hash: str, now: datetime) -> tuple[str, int] | None:
+    """The order and the line that a link opens now; line 0 is all of it."""
     one = (link.c.secret_hash == secret_hash) & (link.c.ends_at > now) & link.c.revoked_at.is_(None)
-    found: str | None = await connection.scalar(select(link.c.order_id).where(one))
-    return found
+    row = (await connection.execute(select(link.c.order_id, link.c.line).where(one))).one_or_none()
+    return None if row is None else (row.order_id, row.line)
 
 
 async def revoke_links(connection: AsyncConnection, order_id: str, now: datetime) -> int:

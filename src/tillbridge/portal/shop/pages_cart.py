@@ -1,8 +1,10 @@
 """The form of a design, and the cart that it fills: without a login or a script."""
 
 from collections.abc import Mapping
+from datetime import date
 from http import HTTPStatus
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,7 +18,17 @@ from tillbridge.portal.shop.buying import Buying
 from tillbridge.portal.shop.carts import Carts
 from tillbridge.portal.shop.front import Front
 from tillbridge.portal.shop.links import form_key, new_form_token, signed
-from tillbridge.portal.shop.model import MOST_PERSONS, MOST_UNITS, Design, Layout, Line, OrderState, Range, Wish
+from tillbridge.portal.shop.model import (
+    MOST_PERSONS,
+    MOST_UNITS,
+    SEND_AHEAD,
+    Design,
+    Layout,
+    Line,
+    OrderState,
+    Range,
+    Wish,
+)
 from tillbridge.portal.shop.public_views import PATH, card, cart_of, keep_cart, plain, wrong
 from tillbridge.portal.source import source_of
 from tillbridge.web.forms import read_form
@@ -114,6 +126,7 @@ class CartPages:
             )
         token = form.get(TOKEN) or new_form_token(house.vault, house.runtime.chance, f"{front.shop.slug}/{design_id}")
         one = design.layout.free or front.range
+        today = house.runtime.clock.now().astimezone(ZoneInfo(front.system.time_zone)).date()
         return await self._site.page(
             request,
             "shop/buy.html",
@@ -132,6 +145,8 @@ class CartPages:
             most_persons=MOST_PERSONS,
             most_units=MOST_UNITS if design.stock is None else min(MOST_UNITS, design.stock),
             stock=design.stock,
+            first_day=today.isoformat(),
+            last_day=(today + SEND_AHEAD).isoformat(),
         )
 
 
@@ -145,6 +160,8 @@ def _read(front: Front, design: Design, form: Form) -> Wish:
         recipient=plain(form.get("recipient", "")),
         message=plain(form.get("message", ""), lines=True),
         sender=plain(form.get("sender", "")),
+        send_to=form.get("send_to", ""),
+        send_on=_day(form.get("send_on", "")),
     )
 
 
@@ -159,6 +176,8 @@ def _typed(front: Front, one: Line) -> Mapping[str, str]:
         "recipient": wish.recipient,
         "message": wish.message,
         "sender": wish.sender,
+        "send_to": wish.send_to,
+        "send_on": "" if wish.send_on is None else wish.send_on.isoformat(),
     }
 
 
@@ -176,3 +195,10 @@ def _count(text: str, place: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > _DIGITS:
         raise BridgeError(Code.FIELD_INVALID, "a whole number", place=place)
     return int(text)
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise BridgeError(Code.FIELD_INVALID, "a day as YYYY-MM-DD", place="send_on") from error

@@ -96,6 +96,7 @@ class ShopPages:
         """Changes them."""
         seen = await self._office.seen(visit.person, request.path_params["shop_id"])
         wanted = replace(seen.shop, slug=form.get("slug", "").lower(), name=form.get("name", ""), **_said(form))
+        wanted = replace(wanted, attach_pdf=form.get("attach_pdf") == "on")
         try:
             await self._office.change(visit.person, wanted)
         except BridgeError as error:

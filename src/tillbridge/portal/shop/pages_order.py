@@ -47,6 +47,7 @@ class OrderRow:
     value: str
     each: str
     all: str
+    day: str
 
 
 class OrderPages:
@@ -194,6 +195,7 @@ def _row(words: Words, front: Front, one: Line, layout: Layout) -> OrderRow:
         words.amount(Money(one.wish.value, unit)),
         words.amount(Money(one.wish.unit_amount, unit)),
         words.amount(Money(one.wish.amount, unit)),
+        "" if one.wish.send_on is None else day(words, one.wish.send_on),
     )
 
 

@@ -10,16 +10,18 @@ from starlette.routing import BaseRoute
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.money import Money, currency
 from tillbridge.domain.voucher_code import masked
-from tillbridge.portal.locations.views import day_and_clock, done
+from tillbridge.portal.locations.views import Badge, day_and_clock, done
+from tillbridge.portal.mail.post import LetterState
 from tillbridge.portal.pages.site import Form, Site, Visit
 from tillbridge.portal.rights import Action, Area
-from tillbridge.portal.shop.model import Case, Line, said
+from tillbridge.portal.shop.model import Case, Dispatch, DispatchState, Line, said
 from tillbridge.portal.shop.office import SeenOrder, ShopOffice
 from tillbridge.portal.shop.pages_office import PATH
 from tillbridge.portal.shop.views import badges
 from tillbridge.web.going import see_other
 from tillbridge.web.words import Words
 
+_DIGITS: Final = 4
 _ORDER: Final = f"{PATH}/orders/{{order_id}}"
 
 
@@ -44,11 +46,13 @@ class OfficeOrderPages:
         """One order."""
         return await self._show(request, visit, "")
 
-    async def resend(self, request: Request, visit: Visit, form: Form) -> Response:  # noqa: ARG002  # a button alone
-        """Writes to its buyer again."""
+    async def resend(self, request: Request, visit: Visit, form: Form) -> Response:
+        """Writes one of its letters again."""
         order_id = request.path_params["order_id"]
         try:
-            await self._office.resend(visit.person, order_id)
+            line = form.get("line", "0")
+            number = int(line) if line.isascii() and line.isdigit() and len(line) < _DIGITS else 0
+            await self._office.resend(visit.person, order_id, number, form.get("email", ""))
         except BridgeError as error:
             return await self._refused(request, visit, error)
         return see_other(f"{PATH}/orders/{order_id}?done=resent")
@@ -72,7 +76,9 @@ class OfficeOrderPages:
         if error.code not in {Code.SLOW_DOWN, Code.RECORD_CONFLICT, Code.FIELD_INVALID}:
             raise error
         t = self._site.words(request, visit.person).t
-        key = "shop.bad.reason" if error.code is Code.FIELD_INVALID else f"shop.refused.{error.code}"
+        key = f"shop.refused.{error.code}"
+        if error.code is Code.FIELD_INVALID:
+            key = "shop.wrong.email" if error.place == "email" else "shop.bad.reason"
         return await self._show(request, visit, t(key), error.entry.status)
 
     async def _show(self, request: Request, visit: Visit, wrong: str, status: int = HTTPStatus.OK) -> Response:
@@ -99,6 +105,8 @@ class OfficeOrderPages:
             units=[
                 (each, masked(each.number), words.amount(Money(each.balance, seen.order.unit))) for each in seen.units
             ],
+            sendable=_sendable(words, seen),
+            letters=[_letter(words, each) for each in seen.letters],
             history=[
                 (day_and_clock(words, one.at), words.t(f"shop.event.{one.kind}"), one.actor.partition(" <")[0])
                 for one in seen.history
@@ -108,6 +116,30 @@ class OfficeOrderPages:
             wrong=wrong,
             notice=done(request, words.t, "shop"),
         )
+
+
+def _letter(words: Words, one: Dispatch) -> tuple[Dispatch, str, Badge]:
+    """A letter with its time, and how it stands."""
+    match one.state, one.post:
+        case DispatchState.WRITTEN, LetterState.FAILED:
+            # The kind of fault, as the mail server has named it.
+            badge = Badge("alert", words.t("shop.post.failed", fault=one.fault))
+        case DispatchState.WRITTEN, LetterState.SENT:
+            badge = Badge("good", words.t("shop.post.sent"))
+        case DispatchState.WRITTEN, _:
+            badge = Badge("running", words.t("shop.post.retried" if one.fault else "shop.post.waiting"))
+        case DispatchState.DROPPED, _:
+            badge = Badge("calm", words.t("shop.post.dropped"))
+        case _:
+            badge = Badge("running", words.t("shop.post.planned"))
+    return one, day_and_clock(words, one.due_at), badge
+
+
+def _sendable(words: Words, seen: SeenOrder) -> list[tuple[str, str]]:
+    """Which letters can be written again."""
+    t = words.t
+    mine = [(str(each.number), t("shop.letter.line", line=each.number)) for each in seen.lines if each.wish.send_to]
+    return [("0", t("shop.letter.all")), *mine]
 
 
 def _lines(words: Words, seen: SeenOrder) -> list[tuple[Line, str, str]]:

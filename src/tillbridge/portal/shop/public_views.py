@@ -27,6 +27,8 @@ _WRONG: Final = {
     "message": "shop.wrong.long",
     "sender": "shop.wrong.long",
     "email": "shop.wrong.email",
+    "send_to": "shop.wrong.send_to",
+    "send_on": "shop.wrong.send_on",
     "cart": "shop.wrong.cart",
 }
 

@@ -195,7 +195,7 @@ def _changing(one: Shop) -> dict[str, object]:
         "withdrawal": one.withdrawal,
         "imprint": one.imprint,
     }
-    plain = {"slug": one.slug, "name": one.name, "is_open": one.is_open}
+    plain = {"slug": one.slug, "name": one.name, "is_open": one.is_open, "attach_pdf": one.attach_pdf}
     return {**plain, **{name: dict(text) for name, text in texts.items()}}
 
 
@@ -211,6 +211,7 @@ def _read(row: RowMapping) -> Shop:
         terms=row["terms"],
         withdrawal=row["withdrawal"],
         imprint=row["imprint"],
+        attach_pdf=row["attach_pdf"],
     )
 
 

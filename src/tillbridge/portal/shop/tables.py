@@ -23,6 +23,7 @@ from tillbridge.portal.storage.columns import ID_LENGTH, Document, identity, met
 OPEN_CASE: Final = text("open_case <> ''")
 ASKED: Final = text("next_ask_at is not null")
 RUNNING: Final = text("state <> 'refunded'")
+WAITING: Final = text("state = 'waiting'")
 
 shop: Final = Table(
     "shop",
@@ -38,6 +39,8 @@ shop: Final = Table(
     Column("terms", Document, nullable=False),
     Column("withdrawal", Document, nullable=False),
     Column("imprint", Document, nullable=False),
+    # Whether letters carry the vouchers as PDF, beside the link.
+    Column("attach_pdf", Boolean, nullable=False, server_default="1"),
     moment("created_at"),
 )
 
@@ -135,6 +138,9 @@ line: Final = Table(
     Column("recipient", String(100), nullable=False, server_default=""),
     Column("message", String(600), nullable=False, server_default=""),
     Column("sender", String(100), nullable=False, server_default=""),
+    # To whom the letter of this line goes, and on which day (ISO 8601) of the voucher system's time zone; "": at once.
+    Column("send_to", String(254), nullable=False, server_default=""),
+    Column("send_on", String(10), nullable=False, server_default=""),
     ForeignKeyConstraint(["design_id", "version"], ["shop_design_version.design_id", "shop_design_version.version"]),
     Index("ix_shop_line_design_id_version", "design_id", "version"),
     Index("uq_shop_line_form_key", "form_key", unique=True),
@@ -174,9 +180,28 @@ link: Final = Table(
     # A link to an order's page, kept as its hash.
     Column("order_id", String(ID_LENGTH), ForeignKey("shop_order.id"), primary_key=True),
     Column("serial", Integer, primary_key=True),
+    # The line whose vouchers alone it shows; 0: the whole order.
+    Column("line", Integer, nullable=False, server_default="0"),
     Column("secret_hash", String(64), nullable=False, unique=True),
     moment("ends_at"),
     moment("revoked_at", optional=True),
+)
+
+dispatch: Final = Table(
+    "shop_dispatch",
+    metadata,
+    # A letter that is to be written, or was: for a line to its recipient, or for the whole order (line 0) to the buyer.
+    identity(),
+    reference("order_id", "shop_order.id"),
+    Column("line", Integer, nullable=False),
+    Column("recipient", String(254), nullable=False),
+    Column("state", String(10), nullable=False),
+    moment("due_at"),
+    # When the next process may write it: later than it is due while one is at it.
+    moment("next_at"),
+    reference("letter_id", "letter.id", optional=True),
+    Index("ix_shop_dispatch_next_at", "next_at", sqlite_where=WAITING, postgresql_where=WAITING),
+    CheckConstraint("state in ('waiting', 'written', 'dropped')", name="state"),
 )
 
 payment: Final = Table(

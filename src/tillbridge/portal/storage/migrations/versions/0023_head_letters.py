@@ -1,4 +1,4 @@
-"""Letters can carry a file, and signed heads of the ledger are sent out."""
+"""Signed heads of the ledger are sent out."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,9 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Makes the columns and the tables."""
-    op.add_column("letter", sa.Column("attachment_name", sa.String(100), server_default="", nullable=False))
-    op.add_column("letter", sa.Column("attachment", sa.Text(), server_default="", nullable=False))
+    """Makes the tables."""
     op.create_table(
         "ledger_head_address",
         sa.Column("tenant_id", sa.String(32), nullable=False),
@@ -38,5 +36,3 @@ def downgrade() -> None:
     """Takes them away again."""
     op.drop_table("ledger_head_letter")
     op.drop_table("ledger_head_address")
-    op.drop_column("letter", "attachment")
-    op.drop_column("letter", "attachment_name")
