@@ -18,6 +18,7 @@ from tillbridge.domain.money import EUR, Money
 from tillbridge.portal.shop.payments.contract import Asked, Begun, PaymentState, Standing
 from tillbridge.portal.shop.payments.hipay_service import HipayService
 from tillbridge.psp.hipay.hosted.client import HostedClient
+from tillbridge.psp.hipay.hosted.returning import returned
 from tillbridge.psp.hipay.sandbox.faults import Fault
 from tillbridge.psp.hipay.sandbox.settings import TerminalAnswer
 from tillbridge.psp.hipay.sandbox.statuses import Status
@@ -94,9 +95,9 @@ async def test_a_buyer_pays_and_comes_back_signed(tmp_path: Path) -> None:
         begun = await shop.begin()
         status, back = await shop.place.press(begun.page, "pay")
         assert (status, back.startswith(f"{shop.url}/back?own=1&orderid=")) == (303, True)
-        assert shop.service.returned(carried(back)) == begun.reference
+        assert (returned(carried(back), ACCOUNT.passphrase) or {})["orderid"] == begun.reference
         forged = [(name, "116" if name == "status" else value) for name, value in carried(back)]
-        assert shop.service.returned(forged) is None
+        assert returned(forged, ACCOUNT.passphrase) is None
         assert await shop.stands(begun) == Standing(begun.reference, PaymentState.PAID, PRICE)
         assert {(await shop.next())[0] for _ in range(2)} == {begun.reference}
 
@@ -106,7 +107,7 @@ async def test_a_return_with_a_forged_signature_is_nobodys(tmp_path: Path) -> No
         shop.place.fault(Fault.RETURN_FORGED)
         begun = await shop.begin()
         _, back = await shop.place.press(begun.page, "decline")
-        assert shop.service.returned(carried(back)) is None
+        assert returned(carried(back), ACCOUNT.passphrase) is None
         assert (await shop.stands(begun)).state is PaymentState.FAILED
 
 

@@ -40,6 +40,7 @@ FOR_ANYBODY: Final = frozenset(
         "/profile/recovery-codes",
         "/shop-test-payment/{reference}",
         "/shop/{slug}",
+        "/shop/{slug}/balance",
         "/shop/{slug}/buy/{design_id}",
         "/shop/{slug}/cart",
         *(f"/shop/{{slug}}/gift/{{secret}}{part}" for part in ("", "/vouchers.pdf")),

@@ -18,6 +18,7 @@ BEFORE_THE_SESSION: Final = frozenset(
         "/password/forgotten",
         "/password/new",
         "/shop-test-payment/{reference}",
+        "/shop/{slug}/balance",
         "/shop/{slug}/buy/{design_id}",
         "/shop/{slug}/notify/{service}",
         *(f"/shop/{{slug}}/order/{{secret}}/{part}" for part in ("place", "resend", "line/{number}")),

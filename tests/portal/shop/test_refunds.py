@@ -1,17 +1,21 @@
 """Money goes back for what is unspent, each voucher once, wherever the process dies."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import select
 
-from tests.portal.people import owner
+from tests.portal.people import TOKEN, owner
 from tests.portal.shop.stand import Stand, proven, together
 from tests.portal.vouchers.floor import open_desk
 from tillbridge.domain.errors import BridgeError, Code
+from tillbridge.domain.money import Money
 from tillbridge.link.voucher_messages import Redeem
 from tillbridge.portal.house import House
 from tillbridge.portal.shop import refunds
 from tillbridge.portal.shop.model import OrderState
 from tillbridge.portal.shop.payments.contract import PaymentState
+from tillbridge.portal.shop.payments.contract import Standing as Answer
 from tillbridge.portal.shop.payments.test_service import TestPayments
 from tillbridge.portal.shop.tables import refund, test_refund
 from tillbridge.portal.vouchers.model import Counter
@@ -122,3 +126,31 @@ async def test_what_was_paid_wrongly_is_given_back_as_it_was_paid(stand: Stand) 
     await stand.office.refund(proven(stand), order_id, "another currency")
     standing = await stand.payments.status(await stand.reference(order_id))
     assert (str(standing.refunded), (await stand.order(order_id)).state) == ("20.00 CHF", OrderState.REFUNDED)
+
+
+class RefusesRefunds(TestPayments):
+    """A service that gives nothing back."""
+
+    async def refund(self, reference: str, amount: Money, key: str) -> Answer:  # noqa: ARG002  # the names are the promise's
+        raise BridgeError(Code.PAYMENT_SERVICE_REFUSED)
+
+
+async def test_what_was_refused_is_asked_for_again_by_a_person_under_the_same_id(stand: Stand) -> None:
+    order_id = await stand.issued()
+    refusing = replace(stand, services={"test": RefusesRefunds(stand.house)})
+    await refusing.office.refund(proven(stand), order_id, "no reason")
+    assert await states(stand.house) == [("refused", 2500)]
+    path = f"/shops/orders/{order_id}"
+    assert "Refund again" in (await stand.browser(person=proven(stand)).get(path)).text
+    await refusing.office.refund_again(proven(stand), order_id)
+    assert await states(stand.house) == [("refused", 2500)]
+    again = await stand.browser(person=proven(stand)).post(f"{path}/refund-again", token=TOKEN)
+    assert again.status == 303
+    assert await states(stand.house) == [("refunded", 2500)]
+    assert await stand.count(test_refund) == 1
+    assert (await stand.browser(person=proven(stand)).post(f"{path}/refund-again", token=TOKEN)).status == 409
+    with pytest.raises(BridgeError) as refused:
+        await stand.office.refund_again(owner(stand.person.home), order_id)
+    assert refused.value.code is Code.STEP_UP_NEEDED
+    assert (await stand.order(order_id)).state is OrderState.REFUNDED
+    await stand.sound()

@@ -9,11 +9,13 @@ from starlette.routing import BaseRoute
 from tillbridge.portal.feature import Feature, Job
 from tillbridge.portal.house import House
 from tillbridge.portal.pages.site import MenuEntry, Site
+from tillbridge.portal.shop.balances import Balances
 from tillbridge.portal.shop.buying import Buying
 from tillbridge.portal.shop.carts import Carts
 from tillbridge.portal.shop.checkout import Checkout
 from tillbridge.portal.shop.delivering import Delivering
 from tillbridge.portal.shop.office import AREAS, ShopOffice
+from tillbridge.portal.shop.pages_balance import BalancePages
 from tillbridge.portal.shop.pages_cart import CartPages
 from tillbridge.portal.shop.pages_gift import GiftPages
 from tillbridge.portal.shop.pages_office import PATH, ShopPages
@@ -60,6 +62,7 @@ def _pages(
         return [
             *PublicPages(site, buying, carts).routes(),
             *CartPages(site, buying, carts).routes(),
+            *BalancePages(site, buying, Balances(house)).routes(),
             *GiftPages(site, buying, delivering).routes(),
             *OrderPages(site, buying, checkout, delivering).routes(),
             *(TestPaymentPages(site, test, checkout).routes() if isinstance(test, TestPayments) else ()),

@@ -109,6 +109,7 @@ class Happening(StrEnum):
     REFUND_BEGUN = "refund_begun"
     LOAD_REVERSED = "load_reversed"
     REFUND_REFUSED = "refund_refused"
+    REFUND_RETRIED = "refund_retried"
     REFUNDED = "refunded"
 
 
@@ -134,6 +135,7 @@ class ShopEvent(StrEnum):
     RESENT = "shop.resent"
     LINKS_REVOKED = "shop.links_revoked"
     REFUND_BEGUN = "shop.refund_begun"
+    REFUND_RETRIED = "shop.refund_retried"
     REFUNDED = "shop.refunded"
 
 

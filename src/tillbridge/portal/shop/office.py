@@ -70,6 +70,7 @@ class SeenOrder:
     units: tuple[Unit, ...]
     payment: Payment | None
     letters: tuple[Dispatch, ...]
+    refund_refused: bool
     history: tuple[Happened, ...]
 
 
@@ -249,6 +250,7 @@ class ShopOffice:
                 await orders_store.units(connection, one.id),
                 await orders_store.find_payment(connection, one.id),
                 await dispatch_store.of_order(connection, one.id),
+                await self._refunds.refused(connection, one.id),
                 await orders_store.history(connection, one.id),
             )
 
@@ -262,6 +264,19 @@ class ShopOffice:
             one, _, _ = await self._order(connection, person, order_id, Action.EDIT, locked=True)
             person.require_step_up(self._house.runtime.clock.now())
             refund_id = await self._refunds.begin(connection, one, person.actor, why)
+        await self._ask(refund_id)
+
+    async def refund_again(self, person: Person, order_id: str) -> None:
+        """Asks the payment service once more for what it refused to give back. `BridgeError`: as `refund`."""
+        async with self._house.database.writing() as connection:
+            one, _, _ = await self._order(connection, person, order_id, Action.EDIT, locked=True)
+            person.require_step_up(self._house.runtime.clock.now())
+            again = await self._refunds.retry(connection, one, person.actor)
+        for refund_id in again:
+            await self._ask(refund_id)
+
+    async def _ask(self, refund_id: str) -> None:
+        """A service that is away is asked later, by the timer."""
         try:
             await self._refunds.go_on(refund_id)
         except BridgeError as error:

@@ -40,6 +40,7 @@ class OfficeOrderPages:
             site.post(f"{_ORDER}/resend", self.resend),
             site.post(f"{_ORDER}/revoke", self.revoke),
             site.post(f"{_ORDER}/refund", self.refund),
+            site.post(f"{_ORDER}/refund-again", self.refund_again),
         ]
 
     async def show(self, request: Request, visit: Visit) -> Response:
@@ -68,6 +69,15 @@ class OfficeOrderPages:
         order_id = request.path_params["order_id"]
         try:
             await self._office.refund(visit.person, order_id, form.get("reason", ""))
+        except BridgeError as error:
+            return await self._refused(request, visit, error)
+        return see_other(f"{PATH}/orders/{order_id}?done=refunded")
+
+    async def refund_again(self, request: Request, visit: Visit, form: Form) -> Response:  # noqa: ARG002  # a button alone
+        """Asks once more for what the payment service refused to give back."""
+        order_id = request.path_params["order_id"]
+        try:
+            await self._office.refund_again(visit.person, order_id)
         except BridgeError as error:
             return await self._refused(request, visit, error)
         return see_other(f"{PATH}/orders/{order_id}?done=refunded")
@@ -112,6 +122,7 @@ class OfficeOrderPages:
                 for one in seen.history
             ],
             may_send=may_edit and seen.order.state.done,
+            may_retry=may_edit and seen.refund_refused,
             may_refund=may_edit and (left or (seen.order.open_case is Case.MISMATCH and not seen.units)),
             wrong=wrong,
             notice=done(request, words.t, "shop"),

@@ -162,6 +162,29 @@ class Refunds:
         await self._audit(connection, one, actor, ShopEvent.REFUND_BEGUN, Money(amount, currency(code)), reason)
         return refund_id
 
+    async def retry(self, connection: AsyncConnection, one: Order, actor: Actor) -> list[str]:
+        """Has the payment service asked once more about what it refused, under the same ids; the order is locked.
+
+        `BridgeError(RECORD_CONFLICT)` if it refused nothing.
+        """
+        refused = (refund.c.order_id == one.id) & (refund.c.state == RefundState.REFUSED.value)
+        rows = list(await connection.execute(select(refund).where(refused).order_by(refund.c.id)))
+        if not rows:
+            raise BridgeError(Code.RECORD_CONFLICT, "no refund of this order was refused")
+        values = {"state": RefundState.REVERSED.value, "next_at": self._house.runtime.clock.now()}
+        await connection.execute(update(refund).where(refused).values(values))
+        for row in rows:
+            money = Money(row.amount, currency(row.currency))
+            facts = {"amount": money.minor, "currency": row.currency}
+            await orders_store.note(connection, self._house, one.id, Happening.REFUND_RETRIED, actor.name, facts)
+            await self._audit(connection, one, actor, ShopEvent.REFUND_RETRIED, money, "")
+        return [row.id for row in rows]
+
+    async def refused(self, connection: AsyncConnection, order_id: str) -> bool:
+        """Whether a refund of this order waits for a person."""
+        one = (refund.c.order_id == order_id) & (refund.c.state == RefundState.REFUSED.value)
+        return (await connection.execute(select(refund.c.id).where(one).limit(1))).first() is not None
+
     # ------------------------------------------------------------ going on
 
     async def step(self) -> None:

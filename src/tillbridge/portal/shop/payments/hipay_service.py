@@ -19,7 +19,6 @@ from tillbridge.portal.shop.payments.hipay_settings import HipayShopSettings
 from tillbridge.psp.hipay.hosted.asking import operation_id_of, order_id_of
 from tillbridge.psp.hipay.hosted.client import HostedClient
 from tillbridge.psp.hipay.hosted.model import Attempt, HostedPage, HostedTrouble, Trouble, Wish
-from tillbridge.psp.hipay.hosted.returning import returned
 from tillbridge.psp.hipay.hosted.statuses import Meaning, meaning, together
 from tillbridge.psp.hipay.notices import NoticeUnreadable, read_notice
 from tillbridge.psp.hipay.signatures import ALL_DIGESTS, NOTIFICATION_HEADER, signed_with
@@ -92,14 +91,6 @@ class HipayService:
             return read_notice(headers.get("content-type", ""), body).order_id
         except NoticeUnreadable:
             return None
-
-    def returned(self, query: Sequence[tuple[str, str]]) -> str | None:
-        """Which payment a buyer comes back from, if HiPay has signed the address; None for any other address.
-
-        As a notification it says that it is time to ask, and nothing else.
-        """
-        found = returned(query, self._passphrase, self._digests)
-        return None if found is None else found["orderid"]
 
     async def refund(self, reference: str, amount: Money, key: str) -> Standing:
         """See `PaymentService.refund`."""
