@@ -215,7 +215,7 @@ async def test_no_page_has_what_its_own_policy_forbids(town: Town) -> None:
             continue
         body = reply.body.decode()
         assert not re.search(r"<script(?![^>]*\ssrc=\"/static/)", body), door
-        assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", body), door
+        assert not re.search(r"<style|<[a-z][^>]*\s(?:style|on[a-z]+)=|javascript:", body), door
         assert not re.search(r"(?:src|action)=\"(?:https?:)?//", body), door
         read += 1
     assert read > 50

@@ -17,6 +17,7 @@ from tillbridge.portal.shop.delivering import Delivering
 from tillbridge.portal.shop.office import AREAS, ShopOffice
 from tillbridge.portal.shop.pages_balance import BalancePages
 from tillbridge.portal.shop.pages_cart import CartPages
+from tillbridge.portal.shop.pages_figures import FiguresPages
 from tillbridge.portal.shop.pages_gift import GiftPages
 from tillbridge.portal.shop.pages_office import PATH, ShopPages
 from tillbridge.portal.shop.pages_order import OrderPages, TestPaymentPages
@@ -26,6 +27,7 @@ from tillbridge.portal.shop.payments.hipay_service import HipayService
 from tillbridge.portal.shop.payments.services import Services, embedded
 from tillbridge.portal.shop.payments.test_service import NAME, TestPayments
 from tillbridge.portal.shop.refunds import Refunds
+from tillbridge.portal.shop.statistics import Views
 from tillbridge.portal.vouchers.office_service import Blocking
 
 LOOK_SECONDS: Final = 5.0
@@ -38,21 +40,22 @@ def feature(house: House, blocked: Sequence[Blocking] = (), services: Services |
     """The shop's own pages, the merchant's, and the timer; `blocked` is what others do when a voucher is blocked."""
     known = embedded(house) if services is None else services
     refunds, delivering = Refunds(house, known, blocked), Delivering(house)
-    checkout = Checkout(house, known, refunds)
+    checkout, views = Checkout(house, known, refunds), Views(house)
     return Feature(
         "shop",
-        pages=_pages(house, known, checkout, delivering, refunds),
+        pages=_pages(house, known, checkout, delivering, refunds, views),
         jobs=(
             _timer(checkout.step),
             _timer(delivering.drain),
+            _timer(views.keep),
             *(one.work for one in known.values() if isinstance(one, HipayService)),
         ),
         menu=(MENU,),
     )
 
 
-def _pages(
-    house: House, services: Services, checkout: Checkout, delivering: Delivering, refunds: Refunds
+def _pages(  # what the pages stand on
+    house: House, services: Services, checkout: Checkout, delivering: Delivering, refunds: Refunds, views: Views
 ) -> Callable[[Site], Sequence[BaseRoute]]:
     buying, carts = Buying(house, services), Carts(house, services)
     office = ShopOffice(house, delivering, refunds)
@@ -60,7 +63,7 @@ def _pages(
     def pages(site: Site) -> Sequence[BaseRoute]:
         test = services.get(NAME)
         return [
-            *PublicPages(site, buying, carts).routes(),
+            *PublicPages(site, buying, carts, views).routes(),
             *CartPages(site, buying, carts).routes(),
             *BalancePages(site, buying, Balances(house)).routes(),
             *GiftPages(site, buying, delivering).routes(),
@@ -68,6 +71,7 @@ def _pages(
             *(TestPaymentPages(site, test, checkout).routes() if isinstance(test, TestPayments) else ()),
             # Orders have a path of their own below the shops', which would take it for a shop.
             *OfficeOrderPages(site, office).routes(),
+            *FiguresPages(site, office).routes(),
             *ShopPages(site, office).routes(),
         ]
 

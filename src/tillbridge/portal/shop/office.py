@@ -3,23 +3,22 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.portal.audit.log import LONGEST_NAME as LONGEST_ACTOR
-from tillbridge.portal.audit.log import LONGEST_REASON, Actor, Entry, Facts
+from tillbridge.portal.audit.log import Actor, Entry, Facts
 from tillbridge.portal.house import House
 from tillbridge.portal.rights import Action, Area, Person
 from tillbridge.portal.shop import dispatch_store, lines_store, orders_store, store
 from tillbridge.portal.shop.buying import require_email
+from tillbridge.portal.shop.checks import check_design, check_shop, reason_of
 from tillbridge.portal.shop.delivering import Delivering
 from tillbridge.portal.shop.model import (
-    LONGEST_LEGAL,
     LONGEST_NAME,
-    LONGEST_TEXT,
-    MOST_VALUES,
     Design,
     Dispatch,
     Happening,
@@ -29,15 +28,13 @@ from tillbridge.portal.shop.model import (
     Payment,
     Shop,
     ShopEvent,
-    Texts,
     Unit,
-    is_slug,
-    range_of,
     said,
 )
 from tillbridge.portal.shop.orders_store import Happened
 from tillbridge.portal.shop.pictures import MEDIA_TYPE, redrawn
 from tillbridge.portal.shop.refunds import Refunds
+from tillbridge.portal.shop.statistics import Figures, figures
 from tillbridge.portal.vouchers import systems_store
 from tillbridge.portal.vouchers.systems_model import VoucherSystem
 
@@ -103,6 +100,20 @@ class ShopOffice:
             sellers = await store.sellers(connection, system.id, self._house.runtime.clock.now())
             return SeenShop(shop, system, await store.designs(connection, shop.id), len(sellers), orders, every)
 
+    async def known(self, person: Person, shop_id: str) -> tuple[Shop, VoucherSystem]:
+        """One shop whose orders this person may see somewhere."""
+        async with self._house.database.reading() as connection:
+            found = await self._known(connection, person, shop_id)
+        if not person.may_somewhere(Area.SHOP_ORDERS):
+            person.require(Area.SHOP_ORDERS, Action.VIEW)
+        return found
+
+    async def figures(self, person: Person, shop: Shop, system: VoucherSystem, first: date, last: date) -> Figures:
+        """What it has sold on these days, within this person's reach, and how often it was looked at."""
+        reach = person.reach(Area.SHOP_ORDERS, Action.VIEW)
+        async with self._house.database.reading() as connection:
+            return await figures(connection, shop, system, reach, first, last)
+
     async def found(self, person: Person, system_id: str, slug: str, name: str) -> Shop:
         """A new shop, closed and empty. `BridgeError`: FIELD_INVALID, RECORD_CONFLICT name what is wrong."""
         person.require(Area.SHOP_SETTINGS, Action.EDIT)
@@ -118,7 +129,7 @@ class ShopOffice:
         """The same in this transaction, for somebody whose right was looked at."""
         shop_id = self._house.runtime.ids.new()
         one = Shop(shop_id, system.id, system.tenant_id, slug, name.strip(), False, {}, {}, {}, {})  # closed
-        _check(one)
+        check_shop(one)
         await store.add(connection, one, self._house.runtime.clock.now())
         await self._note(connection, actor, ShopEvent.FOUNDED, one, {"slug": slug})
         return one
@@ -138,7 +149,7 @@ class ShopOffice:
                 imprint=wanted.imprint,
                 attach_pdf=wanted.attach_pdf,
             )
-            _check(new)
+            check_shop(new)
             await self.keep(connection, new, person.actor, ShopEvent.CHANGED)
 
     async def keep(self, connection: AsyncConnection, one: Shop, actor: Actor, event: ShopEvent) -> None:
@@ -192,7 +203,7 @@ class ShopOffice:
         actor: Actor,
     ) -> str:
         """The same in this transaction, for somebody whose right was looked at; the picture is drawn already."""
-        _check_layout(wanted, system)
+        check_design(wanted, system)
         runtime = self._house.runtime
         design_id = runtime.ids.new()
         layout = replace(wanted.layout, design_id=design_id, version=1)
@@ -213,7 +224,7 @@ class ShopOffice:
             if one is None:
                 raise BridgeError(Code.RECORD_UNKNOWN)
             shop, system = await self._known(connection, person, one.shop_id)
-            _check_layout(wanted, system)
+            check_design(wanted, system)
             picture_id = await self._picture(connection, shop, drawn) or one.layout.picture_id
             same = replace(wanted.layout, design_id=one.id, version=one.layout.version, picture_id=picture_id)
             new = replace(one, is_offered=wanted.is_offered, stock=wanted.stock)
@@ -259,7 +270,7 @@ class ShopOffice:
 
         `BridgeError`: STEP_UP_NEEDED; FIELD_INVALID (place `reason`); RECORD_CONFLICT if there is nothing to give back.
         """
-        why = _reason(reason)
+        why = reason_of(reason)
         async with self._house.database.writing() as connection:
             one, _, _ = await self._order(connection, person, order_id, Action.EDIT, locked=True)
             person.require_step_up(self._house.runtime.clock.now())
@@ -336,50 +347,3 @@ class ShopOffice:
     ) -> None:
         entry = Entry(event, shop.tenant_id, subject=shop.name, after=after)
         await self._house.audit.note(connection, actor, entry)
-
-
-def _check(one: Shop) -> None:
-    if not is_slug(one.slug):
-        raise BridgeError(Code.FIELD_INVALID, "3 to 40 letters, digits and hyphens", place="slug")
-    if not 0 < len(one.name) <= LONGEST_NAME or not one.name.isprintable():
-        raise BridgeError(Code.FIELD_INVALID, f"a name has 1 to {LONGEST_NAME} characters", place="name")
-    for place, texts, most in (
-        ("welcome", one.welcome, LONGEST_TEXT),
-        ("terms", one.terms, LONGEST_LEGAL),
-        ("withdrawal", one.withdrawal, LONGEST_LEGAL),
-        ("imprint", one.imprint, LONGEST_LEGAL),
-    ):
-        _check_texts(place, texts, most)
-
-
-def _check_layout(one: Design, system: VoucherSystem) -> None:
-    layout, most = one.layout, range_of(system)
-    if not said(layout.names, "de"):
-        raise BridgeError(Code.FIELD_INVALID, "a design has a name", place="names")
-    _check_texts("names", layout.names, LONGEST_NAME)
-    _check_texts("texts", layout.texts, LONGEST_TEXT)
-    if one.stock is not None and one.stock < 0:
-        raise BridgeError(Code.FIELD_INVALID, "a number that is left", place="stock")
-    if layout.free is not None:
-        if layout.free.least > layout.free.most:
-            raise BridgeError(Code.FIELD_INVALID, "the smallest amount first", place="free_min")
-        most.require(layout.free.least, "free_min")
-        most.require(layout.free.most, "free_max")
-        return
-    if not 0 < len(layout.fixed) <= MOST_VALUES or len(set(layout.fixed)) != len(layout.fixed):
-        raise BridgeError(Code.FIELD_INVALID, f"1 to {MOST_VALUES} values", place="fixed")
-    for value in layout.fixed:
-        most.require(value, "fixed")
-
-
-def _check_texts(place: str, texts: Texts, most: int) -> None:
-    for text in texts.values():
-        if len(text) > most or not text.replace("\n", "").isprintable():
-            raise BridgeError(Code.FIELD_INVALID, f"a text has at most {most} characters", place=place)
-
-
-def _reason(text: str) -> str:
-    reason = text.strip()
-    if not reason or len(reason) > LONGEST_REASON or not reason.replace("\n", "").replace("\r", "").isprintable():
-        raise BridgeError(Code.FIELD_INVALID, f"a reason has 1 to {LONGEST_REASON} characters", place="reason")
-    return reason

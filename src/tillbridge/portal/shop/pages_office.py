@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from html import escape
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from tillbridge.portal.shop.views import order_rows
 from tillbridge.portal.vouchers.systems_model import VoucherSystem
 from tillbridge.web.forms import read_form
 from tillbridge.web.going import see_other
+from tillbridge.web.language import Catalogue
 from tillbridge.web.words import Words
 
 PATH: Final = "/shops"
@@ -173,6 +175,7 @@ class ShopPages:
             zone=seen.system.time_zone,
             seen=seen,
             address=f"{self._site.house.settings.address}{PUBLIC}/{seen.shop.slug}",
+            snippet=_snippet(words.t, f"{self._site.house.settings.address}{PUBLIC}/{seen.shop.slug}"),
             designs=[(one, said(one.layout.names, words.t.language)) for one in seen.designs],
             orders=order_rows(words, seen.orders),
             before=f"{PATH}/{seen.shop.id}?page={page - 1}" if page > 1 else "",
@@ -257,6 +260,18 @@ class ShopPages:
             return fields, await picture.read() if isinstance(picture, UploadFile) else b""
         finally:
             await sent.close()
+
+
+def _snippet(t: Catalogue, address: str) -> str:
+    """What a merchant puts into a page of the own website: links that need nothing of that page."""
+    look = ";".join(
+        (
+            *("display:inline-block", "padding:0.7em 1.4em", "border-radius:2em", "background:#0b4f6c"),
+            *("color:#ffffff", "font-weight:600", "text-decoration:none"),
+        )
+    )
+    buy, ask = t("shop.button.label"), t("shop.balance")
+    return f'<a href="{address}" style="{look}">{escape(buy)}</a>\n<a href="{address}/balance">{escape(ask)}</a>'
 
 
 def _said(form: Form) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from tillbridge.portal.shop.buying import Buying
 from tillbridge.portal.shop.carts import Carts
 from tillbridge.portal.shop.model import Texts, said
 from tillbridge.portal.shop.public_views import PATH, card, cart_of, paragraphs
+from tillbridge.portal.shop.statistics import Views
 
 _MONTH: Final = 30 * 24 * 3600
 
@@ -20,10 +21,11 @@ _MONTH: Final = 30 * 24 * 3600
 class PublicPages:
     """The shop window, the terms and the pictures."""
 
-    def __init__(self, site: Site, buying: Buying, carts: Carts) -> None:
+    def __init__(self, site: Site, buying: Buying, carts: Carts, views: Views) -> None:
         self._site = site
         self._buying = buying
         self._carts = carts
+        self._views = views
 
     def routes(self) -> list[BaseRoute]:
         """Every page of it."""
@@ -37,6 +39,8 @@ class PublicPages:
     async def window(self, request: Request) -> Response:
         """Every design that is offered; a sentence where the shop is closed."""
         front = await self._buying.front(request.path_params["slug"])
+        if front.selling:
+            self._views.count(front)
         words = self._site.words(request)
         cards = [card(words, front, one) for one in front.designs if one.is_offered]
         return await self._site.page(

@@ -111,6 +111,7 @@ order: Final = Table(
     moment("issued_at", optional=True),
     UniqueConstraint("shop_id", "form_key"),
     Index("ix_shop_order_state_expires_at", "state", "expires_at"),
+    Index("ix_shop_order_shop_id_issued_at", "shop_id", "issued_at"),
     Index("ix_shop_order_open_case", "shop_id", sqlite_where=OPEN_CASE, postgresql_where=OPEN_CASE),
     CheckConstraint("amount > 0", name="amount"),
     CheckConstraint(
@@ -254,6 +255,15 @@ refund_unit: Final = Table(
     reference("refund_id", "shop_refund.id"),
     Column("entry_id", String(ID_LENGTH), ForeignKey("ledger_entry.id"), nullable=True, unique=True),
     ForeignKeyConstraint(["order_id", "line", "unit"], ["shop_unit.order_id", "shop_unit.line", "shop_unit.unit"]),
+)
+
+view: Final = Table(
+    "shop_view",
+    metadata,
+    # How often the window was looked at on a day (ISO 8601) of the voucher system's time zone; by whom is not known.
+    Column("shop_id", String(ID_LENGTH), ForeignKey("shop.id"), primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("views", Integer, nullable=False),
 )
 
 test_payment: Final = Table(
