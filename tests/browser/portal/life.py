@@ -15,6 +15,7 @@ from typing import Final
 from sqlalchemy import select, update
 
 from tests.browser.portal.open_portal import JOB_SECONDS, OWNER, OpenPortal
+from tests.browser.portal.shop_life import shop_at_work
 from tests.lines import PATIENCE
 from tests.portal.browser import Browser as Asker
 from tests.portal.settlement.nights import settle_nights
@@ -223,6 +224,7 @@ async def _live(portal: OpenPortal, folder: Path, begun: Future[Life], leave: as
             system_id = paths["system"].rpartition("/")[2]
             await settle_nights(portal.house, system_id, at[OFFICE], at[STATION])
             paths |= await Past(portal.house, paths["system"].rpartition("/")[2], at[STATION]).live()
+            paths |= await shop_at_work(portal, owner)
             for name, listing in LISTINGS.items():
                 paths[name] = await first_of(owner, listing)
             begun.set_result(Life(at, paths))

@@ -35,7 +35,19 @@ BEFORE: Final = (
     Page("door-link-over", None, "/password/new?link=x", 404),
     Page("door-invitation-over", None, "/invitation?token=x", 404),
     Page("door-nothing", None, "/nothing", 404),
-    *_pages(None, "shop", window="/shop/sommer", terms="/shop/sommer/terms"),
+    *_pages(
+        None,
+        "shop",
+        window="/shop/sommer",
+        terms="/shop/sommer/terms",
+        balance="/shop/sommer/balance",
+        no_cart="/shop/sommer/cart",
+        buy="{shop_buy}",
+        cart="{shop_cart}",
+        line="{shop_line}",
+        order="{shop_order}",
+        gift="{shop_gift}",
+    ),
 )
 
 OF_OWNER: Final = (
@@ -55,7 +67,16 @@ OF_OWNER: Final = (
         rotate="{link}/rotate",
         clones="/interfaces/links/clones",
     ),
-    *_pages(OWNER, "shops", list="/shops"),
+    *_pages(
+        OWNER,
+        "shops",
+        list="/shops",
+        one="{shop_office}",
+        settings="{shop_office}/settings",
+        figures="{shop_office}/figures",
+        order="{shop_sold}",
+        design="{shop_design}",
+    ),
     *_pages(OWNER, "connectors", list="/connectors", one="/connectors/{office}", command="{command}"),
     *_pages(
         OWNER,
