@@ -91,6 +91,7 @@ SHARED: Final = (
     "/vouchers/batches/{batch_id}",
     "/vouchers/one/{voucher_id}",
     "/shops/{shop_id}",
+    *(f"/shops/{{shop_id}}/figures{ends}" for ends in ("", ".csv", ".xlsx")),
 )
 """What the locations of a voucher system have in common, whoever owns them."""
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import openpyxl
 
 from tests.portal.clock import HandClock
+from tests.portal.people import somebody
 from tests.portal.shop.stand import SLUG, Stand
 from tests.portal.shop.test_shop_pages import shown
 from tillbridge.portal.shop.statistics import Views
@@ -41,5 +42,10 @@ async def test_sales_and_views_day_by_day_by_design_and_by_location(stand: Stand
     assert (await asked.get(f"{path}?first=2026-01-01&last=2026-12-31")).status == 400
     assert (await asked.get(f"/shop/{SLUG}")).status == 200
     assert system.time_zone == "Europe/Berlin"
+    # Who sees one location alone sees its sales, and not how often the shop was looked at.
+    narrow = somebody(stand.person.home, "shop.orders.view", locations=frozenset({stand.places[1]}))
+    page = await shown(stand.browser(person=narrow), f"{path}{span}")
+    assert (page.count("<rect x="), ">Views<" in page) == (4, False)
+    assert "Nothing was sold" in page
     for language in ("de", "fr", "cs"):
         await shown(stand.browser(person=stand.person, language=language), path)

@@ -18,11 +18,12 @@ def cells(found: Figures, currency: str, t: Catalogue) -> Rows:
     """Every table below the other, with an empty line between them."""
     decimal = t("format.decimal")
     views, orders, amount = (t(f"shop.figures.{name}") for name in ("views", "orders", "amount"))
-    rows: Rows = [[t("shop.figures.day"), views, orders, amount, t("shop.column.currency")]]
-    rows += [
-        [one.day.isoformat(), str(one.views), str(one.orders), major(one.amount, currency, decimal), currency]
-        for one in found.days
-    ]
+    looked = [views] if found.whole else []
+    rows: Rows = [[t("shop.figures.day"), *looked, orders, amount, t("shop.column.currency")]]
+    for one in found.days:
+        seen = [str(one.views)] if found.whole else []
+        money = major(one.amount, currency, decimal)
+        rows.append([one.day.isoformat(), *seen, str(one.orders), money, currency])
     for title, sold in (("design", found.designs), ("location", found.locations)):
         rows += [[], [t(f"shop.figures.{title}"), t("shop.vouchers"), amount, t("shop.column.currency")]]
         rows += [_sold(one, currency, decimal, t.language) for one in sold]

@@ -72,7 +72,7 @@ class FiguresPages:
             last=last.isoformat(),
             path=f"{PATH}/{seen[0].id}/figures",
             span=span,
-            views=words.count(found.views),
+            views=words.count(found.views) if found.whole else "",
             orders=words.count(found.orders),
             amount=words.amount(Money(found.amount, unit)),
             rate=rate.replace(".", words.t("format.decimal")),
@@ -129,7 +129,7 @@ def _charts(words: Words, system: VoucherSystem, found: Figures) -> list[Chart]:
         ("orders", [one.orders for one in found.days], words.count),
         ("amount", [one.amount for one in found.days], money),
     )
-    return [_chart(words, found, name, values, shown) for name, values, shown in drawn]
+    return [_chart(words, found, name, values, shown) for name, values, shown in drawn[0 if found.whole else 1 :]]
 
 
 def _chart(words: Words, found: Figures, name: str, values: list[int], shown: Callable[[int], str]) -> Chart:
@@ -142,11 +142,12 @@ def _chart(words: Words, found: Figures, name: str, values: list[int], shown: Ca
 
 def _table(words: Words, system: VoucherSystem, found: Figures) -> Shown:
     t = words.t
-    columns = tuple(Column(t(f"shop.figures.{name}"), number=True) for name in ("views", "orders", "amount"))
+    names = ("views", "orders", "amount") if found.whole else ("orders", "amount")
+    columns = tuple(Column(t(f"shop.figures.{name}"), number=True) for name in names)
     rows = tuple(
         (
             day(words, one.day),
-            words.count(one.views),
+            *((words.count(one.views),) if found.whole else ()),
             words.count(one.orders),
             words.amount(Money(one.amount, system.unit)),
         )

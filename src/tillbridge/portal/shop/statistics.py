@@ -49,8 +49,12 @@ class Sold:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """A shop's figures, day by day; what was sold by design and by location, the most first."""
+    """A shop's figures, day by day; what was sold by design and by location, the most first.
 
+    `whole` says that they are of all locations: views are counted for the shop, and are told with those alone.
+    """
+
+    whole: bool
     days: tuple[Day, ...]
     designs: tuple[Sold, ...]
     locations: tuple[Sold, ...]
@@ -116,8 +120,7 @@ async def figures(
         day = row.issued_at.astimezone(zone).date()
         orders[day] += 1
         amounts[day] += row.amount
-    looked = (view.c.shop_id == shop.id) & view.c.day.between(first.isoformat(), last.isoformat())
-    views = {row.day: row.views for row in await connection.execute(select(view.c.day, view.c.views).where(looked))}
+    views = await _views(connection, shop.id, first, last) if reach.everywhere else {}
     every = [first + timedelta(days=number) for number in range((last - first).days + 1)]
     sums = (func.sum(line.c.quantity).label("vouchers"), func.sum(line.c.quantity * line.c.unit_amount).label("amount"))
     joined = line.join(order, order.c.id == line.c.order_id)
@@ -134,10 +137,16 @@ async def figures(
     ]
     places = [Sold({"de": row.name}, int(row.vouchers), int(row.amount)) for row in await connection.execute(by_place)]
     return Figures(
+        reach.everywhere,
         tuple(Day(day, int(views.get(day.isoformat(), 0)), orders[day], amounts[day]) for day in every),
         _most_first(designs),
         _most_first(places),
     )
+
+
+async def _views(connection: AsyncConnection, shop_id: str, first: date, last: date) -> Mapping[str, int]:
+    mine = (view.c.shop_id == shop_id) & view.c.day.between(first.isoformat(), last.isoformat())
+    return {row.day: row.views for row in await connection.execute(select(view.c.day, view.c.views).where(mine))}
 
 
 def _most_first(found: Sequence[Sold]) -> tuple[Sold, ...]:
