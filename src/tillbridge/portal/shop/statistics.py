@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tillbridge.domain.errors import BridgeError
 from tillbridge.portal.house import House
 from tillbridge.portal.locations.tables import location
 from tillbridge.portal.rights import Reach
@@ -95,14 +96,23 @@ class Views:
         counted, self._seen = self._seen, Counter()
         if not counted:
             return
-        async with self._house.database.writing() as connection:
-            dialect = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
-            statement = dialect(view)
-            statement = statement.on_conflict_do_update(
-                index_elements=["shop_id", "day"], set_={"views": view.c.views + statement.excluded["views"]}
-            )
-            rows = [{"shop_id": key[0], "day": key[1], "views": views} for key, views in sorted(counted.items())]
-            await connection.execute(statement, rows)
+        try:
+            async with self._house.database.writing() as connection:
+                await _add(connection, counted)
+        except BridgeError:
+            # The database is away: they are written down with the next ones.
+            self._seen.update(counted)
+            raise
+
+
+async def _add(connection: AsyncConnection, counted: Mapping[tuple[str, str], int]) -> None:
+    dialect = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
+    statement = dialect(view)
+    statement = statement.on_conflict_do_update(
+        index_elements=["shop_id", "day"], set_={"views": view.c.views + statement.excluded["views"]}
+    )
+    rows = [{"shop_id": key[0], "day": key[1], "views": views} for key, views in sorted(counted.items())]
+    await connection.execute(statement, rows)
 
 
 async def figures(
