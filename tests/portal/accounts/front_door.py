@@ -108,9 +108,7 @@ async def letters(house: House) -> list[tuple[str, str, str]]:
         (
             row.recipient,
             row.subject,
-            queue.Claimed(row.id, row.created_at, row.recipient, row.subject, row.sealed_body, None, 0).text(
-                house.vault
-            ),
+            queue.Claimed(row.id, row.created_at, row.recipient, row.subject, row.sealed_body, 0).text(house.vault),
         )
         for row in rows
     ]

@@ -55,6 +55,8 @@ class Shop:
             shutil.copy(self.folder / FILE, self.folder / "backup.db")
             return
         self._postgres().run("drop database if exists backup")
+        # A template is copied while nobody is connected to it, not even whoever empties it between tests.
+        self._postgres().run("select pg_terminate_backend(pid) from pg_stat_activity where datname = 'migrated'")
         self._postgres().run("create database backup template migrated")
 
     def restore(self) -> None:

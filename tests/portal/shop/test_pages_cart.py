@@ -4,6 +4,7 @@ import re
 
 from tests.portal.shop.stand import SLUG, Stand
 from tests.portal.shop.test_shop_pages import AGREED, FORM, shown
+from tillbridge.portal.shop.model import OrderState
 
 AT = f"/shop/{SLUG}"
 
@@ -33,8 +34,15 @@ async def test_a_guest_fills_a_cart_changes_it_and_pays_once(stand: Stand) -> No
     assert (one.amount, len(lines)) == (5000, 1)
     wrong = await asked.post(f"{first.location}/place", page=first.location, **{**AGREED, "email": "nobody"})
     assert (wrong.status, 'value="nobody"' in wrong.text) == (400, True)
+    # A page that was loaded before the other tab took a voucher out: nobody orders what was not on the button.
+    assert 'name="seen" value="5000"' in await shown(asked, first.location)
+    stale = await asked.post(f"{first.location}/place", page=first.location, **AGREED, seen="13000")
+    assert (stale.status, "check your choice" in stale.text) == (409, True)
+    assert (await stand.order(one.id)).state is OrderState.CART
     old = await asked.token_of(first.location)
-    paid = await asked.post(f"{first.location}/place", page=first.location, **AGREED, location=stand.places[0])
+    paid = await asked.post(
+        f"{first.location}/place", page=first.location, **AGREED, location=stand.places[0], seen="5000"
+    )
     assert (paid.status, asked.cookies) == (303, {})
     # The order is made: what its old pages are asked for leads to it, and changes nothing.
     assert (await asked.get(f"{first.location}/line/1")).location == first.location

@@ -16,9 +16,6 @@ letter: Final = Table(
     Column("subject", String(200), nullable=False),
     # Sealed while it waits, since it may hold a link that opens an account; emptied once it has left.
     Column("sealed_body", Text, nullable=False),
-    # A file that goes with it. Nothing secret is sent so; it is emptied as well.
-    Column("attachment_name", String(100), nullable=False, server_default=""),
-    Column("attachment", Text, nullable=False, server_default=""),
     Column("state", String(10), nullable=False),
     Column("tries", Integer, nullable=False, server_default="0"),
     moment("next_at"),

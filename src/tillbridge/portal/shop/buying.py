@@ -31,11 +31,15 @@ LONGEST_EMAIL: Final = 254
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
-    """What a buyer says of the order: where the letter goes, and whose sale it is."""
+    """What a buyer says of the order: where the letter goes, and whose sale it is.
+
+    `seen` is what the whole cart cost on the page that was sent, in minor units; None where no page was shown.
+    """
 
     email: str = field(repr=False)
     location_id: str
     language: Language
+    seen: int | None = None
 
 
 class Buying:
@@ -59,7 +63,7 @@ class Buying:
         """Orders what is in the cart and returns the page to pay at; again for an order that waits for its payment.
 
         `BridgeError`: FIELD_INVALID names what is wrong; SHOP_PRODUCT_GONE, SHOP_RANGE; SLOW_DOWN;
-        RECORD_CONFLICT for a cart that is too old, or an order that waits no more; PAYMENT_SERVICE_AWAY, after which
+        RECORD_CONFLICT for a cart that is too old or was changed meanwhile, or an order that waits no more; PAYMENT_SERVICE_AWAY, after which
         the same may be tried again; PAYMENT_SERVICE_REFUSED.
         """
         async with self._house.database.writing() as connection:
@@ -88,11 +92,15 @@ class Buying:
         lines = await lines_store.of_order(connection, one.id)
         for each in lines:
             front.check(each)
+        amount = sum(each.wish.amount for each in lines)
+        if buyer.seen not in {None, amount}:
+            # Another tab has changed the cart: nobody orders what was not on the button.
+            raise BridgeError(Code.RECORD_CONFLICT, "the cart was changed meanwhile", place="cart")
         if not await lines_store.take_stock(connection, lines):
             raise BridgeError(Code.SHOP_PRODUCT_GONE)
         values: dict[str, object] = {
             "state": OrderState.PLACED.value,
-            "amount": sum(each.wish.amount for each in lines),
+            "amount": amount,
             "holds_stock": True,
             "created_at": now,
             "expires_at": now + PAY_WITHIN,
@@ -102,7 +110,7 @@ class Buying:
         }
         await orders_store.set_order(connection, one.id, **values)
         await orders_store.add_payment(connection, one.id, next(iter(self._services)), now)
-        await orders_store.note(connection, self._house, one.id, Happening.PLACED, facts={"amount": values["amount"]})
+        await orders_store.note(connection, self._house, one.id, Happening.PLACED, facts={"amount": amount})
         placed = await orders_store.find(connection, one.id)
         return placed or one
 

@@ -30,6 +30,9 @@ from tillbridge.web.forms import read_form
 from tillbridge.web.going import see_other
 from tillbridge.web.words import Words
 
+_LONGEST_SEEN: Final = 12
+"""Digits of an amount on a page."""
+
 _DECISIONS: Final = {
     "pay": PaymentState.PAID,
     "decline": PaymentState.FAILED,
@@ -96,7 +99,9 @@ class OrderPages:
             said_so = {"agree": self._site.words(request).t("shop.wrong.agree")}
             return await self._show(request, said_so, HTTPStatus.BAD_REQUEST, form)
         location_id = form.get("location", "") or next(iter(front.sellers), "")
-        buyer = Buyer(form.get("email", ""), location_id, self._site.language(request))
+        shown = form.get("seen", "")
+        seen = int(shown) if shown.isascii() and shown.isdigit() and len(shown) <= _LONGEST_SEEN else None
+        buyer = Buyer(form.get("email", ""), location_id, self._site.language(request), seen)
         try:
             page = await self._buying.place(one.id, front, buyer, source_of(request, self._site.house.settings))
         except BridgeError as error:
