@@ -11,6 +11,7 @@ ANSWERS: Final = Path(__file__).parents[1] / "tests" / "matrix" / "answers.json"
 
 LANGUAGES: Final = {
     "hipay": "HiPay",
+    "hipay-unattended": "HiPay kiosk",
     "native": "native",
     "concert-v2": "Concert V2",
     "concert-v3": "Concert V3",

@@ -12,6 +12,7 @@ from scripts.markdown import table
 from tillbridge.connector.api import references
 from tillbridge.domain.errors import CATALOGUE
 from tillbridge.protocols.hipay import openapi as hipay
+from tillbridge.protocols.hipay import unattended_openapi
 from tillbridge.virtual.scenarios import (
     BY_ENDING,
     DOCUMENT,
@@ -92,6 +93,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "cli.md": lambda: _WRITTEN + command_line.page(),
     "errors.md": errors,
     "hipay-openapi.json": hipay.text,
+    "hipay-unattended-openapi.json": unattended_openapi.text,
     "matrix.md": lambda: _WRITTEN + matrix.page(),
     "native-api.md": lambda: _WRITTEN + native_api.page(),
     "native-openapi.json": references.native_text,

@@ -171,6 +171,9 @@ def test_the_end_of_the_patience_in_the_codes_of_the_wire() -> None:
 
 def test_the_reference_is_up_to_date() -> None:
     assert REFERENCE.read_text(encoding="utf-8") == openapi.text(), "run `make docs`"
+    for profile, text in openapi.profiles().items():
+        file = REFERENCE.with_name(f"hipay-{profile}-openapi.json")
+        assert file.read_text(encoding="utf-8") == text, "run `make docs`"
 
 
 def test_the_door_serves_its_own_description() -> None:

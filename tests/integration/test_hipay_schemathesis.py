@@ -25,16 +25,20 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.unit.hipay.till import Host, basic, settings
+from tillbridge.domain.errors import Code
 from tillbridge.domain.operation import Stage
-from tillbridge.protocols.hipay import openapi
+from tillbridge.protocols.hipay import openapi, unattended_openapi
 from tillbridge.protocols.hipay.door import HipayDoor
+from tillbridge.protocols.hipay.unattended_answers import FAILURE
 from tillbridge.runtime.effects import Runtime
 from tillbridge.virtual.terminal import VirtualTerminal
 
 SCHEMA = schemathesis.openapi.from_dict(openapi.document())
+KIOSKS = schemathesis.openapi.from_dict(unattended_openapi.document())
 NUMBERS = count()
 EXAMPLES = 40
-"""Requests for each operation; the profile of conftest.py makes them the same ones in every run."""
+FEWER = 12
+"""Requests for each operation, and for each of the other profile; conftest.py makes them the same ones in every run."""
 
 PROMISES = [
     not_a_server_error,
@@ -56,6 +60,15 @@ class Opened:
 
 @pytest.fixture(scope="module")
 def opened() -> Iterator[Opened]:
+    yield from listening()
+
+
+@pytest.fixture(scope="module")
+def kiosk() -> Iterator[Opened]:
+    yield from listening(profile="unattended")
+
+
+def listening(**different: Any) -> Iterator[Opened]:
     ready = threading.Event()
     found: list[Opened] = []
     ended: list[asyncio.Event] = []
@@ -64,7 +77,7 @@ def opened() -> Iterator[Opened]:
     async def main() -> None:
         runtime = Runtime()
         terminal = VirtualTerminal(runtime=runtime)
-        door = HipayDoor(settings(host="127.0.0.1", port=0), terminal, runtime, Host())
+        door = HipayDoor(settings(host="127.0.0.1", port=0, **different), terminal, runtime, Host())
         found.append(Opened(terminal, door))
         loops.append(asyncio.get_running_loop())
         ended.append(asyncio.Event())
@@ -96,6 +109,21 @@ def test_the_door_keeps_the_promises_of_its_document(case: schemathesis.Case[Any
         assert reply.json()["money_moved"] == "yes"
 
 
+@KIOSKS.parametrize()
+@chances(max_examples=FEWER, suppress_health_check=list(HealthCheck))
+def test_the_unattended_profile_keeps_those_of_its_own(case: schemathesis.Case[Any], kiosk: Opened) -> None:
+    vary_the_key(case)
+    before = taken(kiosk)
+    reply: Response = case.call(base_url=kiosk.door.address, headers={"Authorization": basic()})
+    # Every failure is 599 in this profile, so that one of the door's own is known by its code.
+    case.validate_response(reply, checks=[check for check in PROMISES if check is not not_a_server_error])
+    told = reply.json()
+    assert reply.status_code != FAILURE or told["code"] != Code.INTERNAL
+    if taken(kiosk) != before:
+        assert case.path in {"/", "/order"}
+        assert (reply.status_code, told[0]["money_moved"]) == (200, "yes")
+
+
 def vary_the_key(case: schemathesis.Case[Any]) -> None:
     """Two keys of three are made unlike all before, or nearly every request would be refused as a misused repeat."""
     number = next(NUMBERS)
@@ -107,8 +135,14 @@ def taken(opened: Opened) -> int:
     return sum(row.stage is Stage.APPROVED for row in opened.terminal.ledger.rows)
 
 
-def test_the_document_describes_every_path() -> None:
-    assert {(path, method) for path, methods in SCHEMA.raw_schema["paths"].items() for method in methods} == {
+def described(schema: Any) -> set[tuple[str, str]]:
+    return {(path, method) for path, methods in schema.raw_schema["paths"].items() for method in methods}
+
+
+def test_the_documents_describe_every_path() -> None:
+    upkeep = {(path, "get") for path in ("/cancel", "/check", "/reset", "/tlc")}
+    assert described(KIOSKS) == described(SCHEMA) | upkeep
+    assert described(SCHEMA) == {
         ("/order", "post"),
         ("/", "post"),
         ("/order/{id}", "get"),

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from tests.matrix.backs import DRIVERS, PATIENCE, Back, back
-from tests.matrix.tills import ABORTS, ASKS, Till, till
+from tests.matrix.tills import ABORTS, ASKS, PROFILES, Till, till
 from tests.matrix.words import AMOUNT, BEFORE, KIND, NOT_PAID, PAID, Ask, Case, Heard, Told
 from tillbridge.domain.operation import Kind, Stage
 from tillbridge.engine.engine import Engine, TerminalSetup
@@ -34,6 +34,9 @@ SCRIPTS: Final = MappingProxyType(
         Case.LATE: LATE,
     }
 )
+AT_KIOSKS: Final = frozenset({"concert-v2", "concert-v3"})
+"""Terminal languages for another profile of a door: what it shares with the first one is tried there."""
+
 LOOK_SECONDS: Final = 0.02
 """Between two looks at the terminal's screen."""
 
@@ -77,8 +80,8 @@ def words(cell: Cell, result: Result) -> str:
 
 
 def rows() -> Iterator[tuple[str, str]]:
-    """Every front with every driver."""
-    return ((front, driver) for front in ASKS for driver in DRIVERS)
+    """Every front with every driver; a door's other profile, with those that kiosks have."""
+    return ((front, driver) for front in ASKS for driver in DRIVERS if front not in PROFILES or driver in AT_KIOSKS)
 
 
 def cells(front: str, driver: str) -> Iterator[Cell]:

@@ -18,7 +18,7 @@ from tillbridge.engine.rules import EngineSettings
 from tillbridge.runtime.effects import Runtime
 
 FRANCS = Money(1250, currency("CHF"))
-WITHOUT_CURRENCY = {"mypos-xml"}
+WITHOUT_CURRENCY = {"mypos-xml", "hipay-unattended"}
 """Fronts whose language names no currency: the door's own counts."""
 
 HUGE = Money(100_000_000_000, EUR)

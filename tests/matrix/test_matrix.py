@@ -16,7 +16,7 @@ import pytest
 
 from tests.matrix.backs import DRIVERS
 from tests.matrix.cells import Cell, Result, cells, check, kinds, rows, run, words
-from tests.matrix.tills import ASKS
+from tests.matrix.tills import ASKS, PROFILES
 from tillbridge.domain.operation import Kind
 from tillbridge.protocols import registry
 
@@ -78,6 +78,6 @@ def test_nothing_is_kept_of_cells_that_do_not_exist() -> None:
 
 
 def test_every_wire_and_every_operation_is_in_it() -> None:
-    assert {"native", *registry.names(registry.DOORS)} == set(ASKS)
+    assert {"native", *registry.names(registry.DOORS), *PROFILES} == set(ASKS)
     assert set(registry.names(registry.DRIVERS)) == set(DRIVERS)
     assert kinds() == frozenset(Kind)

@@ -1,4 +1,4 @@
-"""The six fronts: tills that ask for payments in each of the languages, and say in one set of words what they heard."""
+"""The fronts: tills that ask for payments in each of the languages, and say in one set of words what they heard."""
 
 import asyncio
 import itertools
@@ -44,6 +44,7 @@ class Till(Protocol):
 
 ASKS: Final[Mapping[str, tuple[Ask, ...]]] = {
     "hipay": (Ask.SALE, Ask.REFUND),
+    "hipay-unattended": (Ask.SALE,),
     "native": tuple(Ask),
     "concert-v2": (Ask.SALE, Ask.REFUND, Ask.AUTHORIZATION, Ask.VOID_OF_SALE),
     "concert-v3": (Ask.SALE, Ask.REFUND, Ask.VOID_OF_SALE),
@@ -52,11 +53,15 @@ ASKS: Final[Mapping[str, tuple[Ask, ...]]] = {
 }
 """What each language has words for."""
 
-ABORTS: Final = frozenset({"hipay", "native", "touchscreen"})
+PROFILES: Final[Mapping[str, str]] = {"hipay-unattended": "hipay"}
+"""Fronts that are another profile of a door, and which door."""
+
+ABORTS: Final = frozenset({"hipay", "hipay-unattended", "native", "touchscreen"})
 """Languages in which a till can ask to stop."""
 
 DOORS: Final[Mapping[str, Mapping[str, Any]]] = {
     "hipay": {"port": 0, "api_username": "log", "api_password_hash": HASH},
+    "hipay-unattended": {"profile": "unattended", "port": 0, "api_username": "log", "api_password_hash": HASH},
     "concert-v2": {"tcp": {"port": 0}, "timers": {"pause": 0.1, "transaction": LONG}},
     "concert-v3": {"port": 0, "quiet_time": 0.1, "personality": "plain"},
     "touchscreen": {"port": 0, "patience": 0.5},
@@ -78,12 +83,12 @@ async def till(front: str, engine: Engine) -> AsyncIterator[Till]:
         api = api_app(engine, KeyCheck(KEY, runtime.clock), runtime, "test")
         yield NativeTill(Client(Starlette(routes=[Mount(PREFIX, app=api)]), {"authorization": f"Bearer {KEY}"}))
         return
-    maker = registry.door(front)
+    maker = registry.door(PROFILES.get(front, front))
     door: Door = maker.open(maker.settings.model_validate(DOORS[front]), engine, runtime)
     async with served(door) as address:
-        if front == "hipay":
+        if maker.name == "hipay":
             async with aiohttp.ClientSession(headers={"Authorization": basic()}) as session:
-                yield HipayTill(session, address)
+                yield KioskTill(session, address) if front in PROFILES else HipayTill(session, address)
             return
         terminal = connected(front, address, AS_TILLS[front])
         try:
@@ -161,6 +166,36 @@ class HipayTill:
     @property
     def _url(self) -> str:
         return self.address if self.address.startswith("http") else f"http://{self.address}"
+
+
+@dataclass
+class KioskTill:
+    """Speaks to the unattended profile: cents, arrays of one, and 599 for whatever was not paid."""
+
+    session: aiohttp.ClientSession
+    address: str
+    numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    async def ask(self, ask: Ask, before: Told | None, amount: Money = AMOUNT) -> Told:
+        assert (ask, before) == (Ask.SALE, None)
+        order = f"order-{next(self.numbers)}"
+        body = {"amount": amount.minor, "orderId": order}
+        async with self.session.post(f"{self.address}/order", json=body) as reply:
+            answer = await reply.json()
+        if reply.status == 200:
+            (paid,) = answer
+            return Told(Heard.APPROVED if paid["status"] == "Success" else Heard.IN_DOUBT, order)
+        assert reply.status == 599, answer
+        if "payment_id" not in answer:
+            return Told(Heard.REFUSED, why=answer["code"])
+        unsure = answer["error"].startswith("UNKNOWN: ")
+        assert unsure == (answer["outcome"] == "unknown")
+        heard = {"unknown": Heard.IN_DOUBT, "not_started": Heard.NOT_STARTED}.get(answer["outcome"])
+        return Told(heard or Heard(answer["outcome"]), order, answer["error"])
+
+    async def abort(self) -> None:
+        async with self.session.get(f"{self.address}/cancel") as reply:
+            assert reply.status == 200, await reply.text()
 
 
 @dataclass

@@ -33,4 +33,4 @@ def test_dialects_share_their_sheets_and_an_interface_over_http_has_its_descript
     names = [name for name, _, _ in references()]
     assert names.count("concert.md") == 1
     assert "concert-v3.md" in names
-    assert {"hipay.md", "hipay-openapi.json"} <= set(names)
+    assert {"hipay.md", "hipay-openapi.json", "hipay-unattended-openapi.json"} <= set(names)

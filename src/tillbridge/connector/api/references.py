@@ -1,10 +1,12 @@
 """Everything that somebody who connects a till has to read: the native interface, and the language of every door.
 
 A wire's folder has its sheets in README*.md, and where its language is HTTP an `openapi` module whose `text()` is the
-description. Both are found through the entry points of the doors, so that a wire from elsewhere brings its own.
+description; `profiles()` gives those of its other profiles, where it has any. All are found through the entry points of
+the doors, so that a wire from elsewhere brings its own.
 """
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module, resources
 from importlib.metadata import EntryPoint, entry_points
@@ -89,8 +91,11 @@ def _of_door(door: EntryPoint) -> dict[str, tuple[str, bytes]]:
     found: dict[str, tuple[str, bytes]] = {}
     package = door.module.rpartition(".")[0]
     if find_spec(f"{package}.openapi") is not None:
-        text: str = import_module(f"{package}.openapi").text()
-        found[f"{door.name}-openapi.json"] = (OPENAPI, text.encode())
+        described = import_module(f"{package}.openapi")
+        found[f"{door.name}-openapi.json"] = (OPENAPI, described.text().encode())
+        others: Mapping[str, str] = described.profiles() if hasattr(described, "profiles") else {}
+        for profile, text in others.items():
+            found[f"{door.name}-{profile}-openapi.json"] = (OPENAPI, text.encode())
     return found | _sheets(package)
 
 

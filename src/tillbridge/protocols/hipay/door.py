@@ -15,7 +15,7 @@ from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.protocols.contract import Door, HostControl, PaymentDesk
 from tillbridge.protocols.deliveries import Deliveries
 from tillbridge.protocols.faults import Behaviour
-from tillbridge.protocols.hipay import openapi
+from tillbridge.protocols.hipay import openapi, unattended_openapi
 from tillbridge.protocols.hipay.access import Access
 from tillbridge.protocols.hipay.answers import Answer, Answers
 from tillbridge.protocols.hipay.gate import TRACE, Gate, Refusing, head, whole
@@ -109,9 +109,8 @@ class HipayDoor:
             Route("/config", self._config, methods=["GET"]),
             Route("/stop", self._stop, methods=["GET"]),
         ]
-        if self._upkeep is None:
-            routes.append(Route("/openapi.json", self._openapi, methods=["GET"]))
-        else:
+        routes.append(Route("/openapi.json", self._openapi, methods=["GET"]))
+        if self._upkeep is not None:
             routes += [Route(path, self._kept_up(act), methods=["GET"]) for path, act in self._upkeep.paths().items()]
         return Refusing(Router(routes, redirect_slashes=False), self._answers)
 
@@ -167,7 +166,8 @@ class HipayDoor:
         return _json(self._answers.upkeep({"message": STOPPED, "stopped": says}), _trace(request))
 
     async def _openapi(self, request: Request) -> Response:
-        return Response(openapi.text(), headers=as_texts(head(_trace(request))))
+        text = openapi.text() if self._upkeep is None else unattended_openapi.text()
+        return Response(text, headers=as_texts(head(_trace(request))))
 
 
 def _trace(request: Request) -> str:

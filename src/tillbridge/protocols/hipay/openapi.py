@@ -1,33 +1,44 @@
 """The door's OpenAPI 3.1 document, built from the same constants and tables that the code runs on."""
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
-from tillbridge.domain.card import EntryMode
-from tillbridge.domain.errors import Code
 from tillbridge.domain.money import BY_CODE, EUR, MAX_MINOR
 from tillbridge.domain.operation import Progress
 from tillbridge.domain.outcome import MoneyMoved
-from tillbridge.domain.portal_entries import PORTAL_ENTRIES
 from tillbridge.protocols.contract import AbortReply
 from tillbridge.protocols.deliveries import ReportState
-from tillbridge.protocols.hipay.cart import CartStatus, Fault
-from tillbridge.protocols.hipay.messages import MAX_KEY, MAX_ORDER_ID
+from tillbridge.protocols.hipay import unattended_openapi
+from tillbridge.protocols.hipay.cart import CartStatus
+from tillbridge.protocols.hipay.messages import MAX_ORDER_ID
+from tillbridge.protocols.hipay.openapi_parts import (
+    CART,
+    CUSTOM_DATA,
+    CUSTOMER_FIELDS,
+    FLAG,
+    LINE_FIELDS,
+    TEXT,
+    Schema,
+    as_text,
+    card,
+    cart_problem,
+    content,
+    fields_of,
+    key,
+    one_of,
+    our_codes,
+    ref,
+    reference,
+    whole,
+)
+from tillbridge.protocols.hipay.settings import Profile
 from tillbridge.protocols.hipay.verdicts import ErrorCode, PaymentStatus
-
-VERSION: Final = "1.0.0"
-"""Of this interface, not of the program: it moves when the interface does."""
-
-Schema = dict[str, object]
 
 _LARGEST: Final = MAX_MINOR // 10**EUR.exponent - 1
 _WRITTEN: Final = "^(0[.,](0[1-9]|[1-9][0-9]?)|[1-9][0-9]{0,8}([.,][0-9]{1,2})?)$"
 """An amount above zero as a text; this is the usual case of two decimals."""
 
-_TEXT: Final[Schema] = {"type": "string"}
-_FLAG: Final[Schema] = {"type": "boolean"}
 _AMOUNT: Final[Schema] = {
     "description": 'In the style that the caller used: 10.23, "10.23" or "10,23".',
     "oneOf": [
@@ -35,60 +46,27 @@ _AMOUNT: Final[Schema] = {
         {"type": "string", "pattern": "^[0-9]{1,16}([.,][0-9]{1,6})?$"},
     ],
 }
-_CART: Final[Schema] = {
-    "description": "One line, or a list of lines. What does not add up gives warnings and stops no payment.",
-    "oneOf": [{"$ref": "#/components/schemas/CartLine"}, {"type": "array", "items": {"type": "object"}}],
-}
-_LINE_FIELDS: Final[Mapping[str, Schema]] = {
-    "product_reference": _TEXT,
-    "name": _TEXT,
-    "type": {"type": "string", "enum": ["good", "discount", "fee"]},
-    "quantity": {"type": "integer", "minimum": 1},
-    "unit_price": {"type": "number", "description": "Tax included, in the order's currency."},
-    "tax_rate": {"type": ["number", "string"], "description": "A percentage: 20 is 20 %."},
-    "discount": {"type": "number", "maximum": 0},
-    "total_amount": {"type": "number", "description": "unit_price x quantity - |discount|"},
-    "european_article_numbering": {"type": ["integer", "string"]},
-}
-_CUSTOMER_FIELDS: Final[Mapping[str, Schema]] = {
-    "id": {"type": ["integer", "string"]},
-    "firstname": _TEXT,
-    "lastname": _TEXT,
-    "email": _TEXT,
-}
 _KIND: Final[Schema] = {"type": "string", "enum": ["Debit", "Credit"]}
-_CUSTOM_DATA: Final[Schema] = {
-    "type": "object",
-    "description": "Texts, numbers, true and false; anything else is left out with a warning.",
-    "additionalProperties": {"type": ["string", "number", "boolean"]},
-}
 
 
 @cache
 def text() -> str:
     """The document as JSON."""
-    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+    return as_text(document())
+
+
+def profiles() -> Mapping[str, str]:
+    """The descriptions of the door's other profiles, by the profile's name."""
+    return {Profile.UNATTENDED.value: unattended_openapi.text()}
 
 
 def document() -> Schema:
     """The document as a value."""
-    return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "tillbridge: the HiPay-compatible door",
-            "version": VERSION,
-            "description": "Compatible with the HiPay Desktop Connector. Fields beyond HiPay's own are additions; "
-            "a till that does not know them may ignore them. Not affiliated with HiPay.",
-            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        },
-        "servers": [{"url": "http://localhost:8080"}],
-        "security": [{"local": []}],
-        "paths": _paths(),
-        "components": {
-            "securitySchemes": {"local": {"type": "http", "scheme": "basic"}},
-            "schemas": _schemas(),
-        },
-    }
+    description = (
+        "Compatible with the HiPay Desktop Connector. Fields beyond HiPay's own are additions; "
+        "a till that does not know them may ignore them. Not affiliated with HiPay."
+    )
+    return whole("tillbridge: the HiPay-compatible door", description, _paths(), _schemas())
 
 
 def _paths() -> Schema:
@@ -97,9 +75,9 @@ def _paths() -> Schema:
         "/": {"post": _pay("payAtRoot")},
         "/order/{id}": {"get": _ask()},
         "/order/{id}/cancel": {"post": _cancel()},
-        "/version": {"get": _read("version", "The version of the program.", {"version": _TEXT})},
-        "/config": {"get": _read("config", "The terminal's serial number.", {"deviceId": _TEXT})},
-        "/stop": {"get": _read("stop", "Stops the program, unless it is busy.", {"message": _TEXT, "stopped": _FLAG})},
+        "/version": {"get": _read("version", "The version of the program.", {"version": TEXT})},
+        "/config": {"get": _read("config", "The terminal's serial number.", {"deviceId": TEXT})},
+        "/stop": {"get": _read("stop", "Stops the program, unless it is busy.", {"message": TEXT, "stopped": FLAG})},
         "/openapi.json": {"get": _read("describe", "This document.", {})},
     }
 
@@ -107,36 +85,15 @@ def _paths() -> Schema:
 def _schemas() -> Schema:
     return {
         "Order": _order(),
-        "CartLine": {"type": "object", "properties": dict(_LINE_FIELDS)},
-        "Customer": {"type": "object", "properties": dict(_CUSTOMER_FIELDS)},
+        "CartLine": {"type": "object", "properties": dict(LINE_FIELDS)},
+        "Customer": {"type": "object", "properties": dict(CUSTOMER_FIELDS)},
         "Payment": _payment(),
-        "Warning": _object({"code": _TEXT, "field": _TEXT, "text": _TEXT}),
-        "CartProblem": _cart_problem(),
-        "Card": _card(),
+        "Warning": fields_of({"code": TEXT, "field": TEXT, "text": TEXT}),
+        "CartProblem": cart_problem(),
+        "Card": card(),
         "Failure": _failure(),
         "Refusal": _refusal(),
     }
-
-
-def _object(fields: Mapping[str, Schema], optional: Iterable[str] = ()) -> Schema:
-    left_out = set(optional)
-    return {
-        "type": "object",
-        "properties": dict(fields),
-        "required": [name for name in fields if name not in left_out],
-    }
-
-
-def _enum(values: Iterable[str]) -> Schema:
-    return {"type": "string", "enum": [str(value) for value in values]}
-
-
-def _ref(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _content(schema: Schema) -> Schema:
-    return {"application/json": {"schema": schema}}
 
 
 # ---------------------------------------------------------------- paths
@@ -144,7 +101,7 @@ def _content(schema: Schema) -> Schema:
 
 def _refusals(*statuses: int) -> Schema:
     return {
-        str(status): {"description": _REFUSED_WITH[status], "content": _content(_ref("Refusal"))}
+        str(status): {"description": _REFUSED_WITH[status], "content": content(ref("Refusal"))}
         for status in sorted({401, 403, 413, 429, 500, *statuses})
     }
 
@@ -171,59 +128,42 @@ def _pay(name: str) -> Schema:
         "description": "HTTP 200 carries the terminal's result, SUCCESS or FAILURE. Where it is not known whether the "
         "card was charged, the answer is FAILURE with `outcome: unknown` and `money_moved: unknown`: check the "
         "terminal, never charge again. The same `order_id` within a business day gets the stored result.",
-        "parameters": [
-            {
-                "name": "Idempotency-Key",
-                "in": "header",
-                "description": "The same key is the same payment, for ever. A Credit needs one.",
-                "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY, "pattern": "^[!-~]+$"},
-            }
-        ],
-        "requestBody": {"required": True, "content": _content(_ref("Order"))},
+        "parameters": [key()],
+        "requestBody": {"required": True, "content": content(ref("Order"))},
         "responses": {"200": _result()} | _refusals(400, 404, 409, 422, 503),
     }
 
 
 def _result() -> Schema:
-    return {"description": "The payment's result.", "content": _content(_ref("Payment"))}
-
-
-def _id() -> Schema:
-    return {
-        "name": "id",
-        "in": "path",
-        "required": True,
-        "description": "The order number or the payment's id.",
-        "schema": {"type": "string", "minLength": 1},
-    }
+    return {"description": "The payment's result.", "content": content(ref("Payment"))}
 
 
 def _ask() -> Schema:
     return {
         "operationId": "ask",
         "summary": "Ask again what became of a payment.",
-        "parameters": [_id()],
+        "parameters": [reference()],
         "responses": {"200": _result()} | _refusals(404, 503),
     }
 
 
 def _cancel() -> Schema:
-    reply: Schema = {"allOf": [_ref("Payment"), _object({"cancel": _enum(AbortReply)})]}
+    reply: Schema = {"allOf": [ref("Payment"), fields_of({"cancel": one_of(AbortReply)})]}
     return {
         "operationId": "cancel",
         "summary": "Ask the terminal to stop a running payment.",
         "description": "A request, not a result: a card that is faster wins. Read the end from the payment.",
-        "parameters": [_id()],
+        "parameters": [reference()],
         "responses": {
-            "200": {"description": "Not running, or too late to stop.", "content": _content(reply)},
-            "202": {"description": "The terminal was asked to stop.", "content": _content(reply)},
+            "200": {"description": "Not running, or too late to stop.", "content": content(reply)},
+            "202": {"description": "The terminal was asked to stop.", "content": content(reply)},
         }
         | _refusals(404, 503),
     }
 
 
 def _read(name: str, summary: str, fields: Mapping[str, Schema]) -> Schema:
-    answer = {"description": summary, "content": _content(_object(fields))}
+    answer = {"description": summary, "content": content(fields_of(fields))}
     return {"operationId": name, "summary": summary, "responses": {"200": answer} | _refusals(404)}
 
 
@@ -239,115 +179,93 @@ def _order() -> Schema:
                 {"type": "string", "pattern": _WRITTEN, "examples": ["10.23", "10,23"]},
             ],
         },
-        "currency": _enum(sorted(BY_CODE)) | {"default": "EUR", "description": "ISO 4217."},
+        "currency": one_of(sorted(BY_CODE)) | {"default": "EUR", "description": "ISO 4217."},
         "transaction_type": _KIND | {"default": "Debit", "description": "Also read as `transation_type`."},
         "order_id": {"type": "string", "maxLength": MAX_ORDER_ID, "description": "Made here if it is absent."},
-        "force_authorization": _FLAG | {"default": False},
-        "cart": _CART,
-        "customer": _ref("Customer"),
-        "custom_data": _CUSTOM_DATA,
+        "force_authorization": FLAG | {"default": False},
+        "cart": CART,
+        "customer": ref("Customer"),
+        "custom_data": CUSTOM_DATA,
     }
     return {"type": "object", "properties": fields, "required": ["amount"]}
 
 
 def _payment() -> Schema:
-    return _object(_always() | _sometimes(), optional=_sometimes())
+    return fields_of(_always() | _sometimes(), optional=_sometimes())
 
 
 def _always() -> dict[str, Schema]:
     return {
-        "paymentStatus": _enum(PaymentStatus),
-        "notificationHipaySent": _FLAG,
+        "paymentStatus": one_of(PaymentStatus),
+        "notificationHipaySent": FLAG,
         "numberOfNotificationSent": {"type": "integer", "minimum": 0},
         "amount": _AMOUNT,
-        "currency": _TEXT,
+        "currency": TEXT,
         "orderId": {"type": ["string", "null"]},
         "transationType": _KIND,
-        "forceAuthorization": _FLAG,
+        "forceAuthorization": FLAG,
         "cart": {"type": ["object", "array"]},
         "customer": {"type": "object"},
         "customData": {"type": "object"},
-        "payment_id": _TEXT,
-        "outcome": _enum(["approved", "declined", "aborted", "not_started", "unknown"]),
-        "money_moved": _enum(MoneyMoved),
-        "code": _TEXT | {"description": "Stable; finer than `errorCode`."},
-        "retryable": _FLAG | {"description": "A new attempt charges nobody twice."},
-        "device_locked": _FLAG,
-        "replayed": _FLAG | {"description": "An earlier payment is shown, nothing new was done."},
-        "terminal": _TEXT,
-        "notification_state": _enum([state.value for state in ReportState]),
-        "operator_text": _TEXT | {"description": "One sentence for the person at the till."},
-        "trace_id": _TEXT,
-        "warnings": {"type": "array", "items": _ref("Warning")},
+        "payment_id": TEXT,
+        "outcome": one_of(["approved", "declined", "aborted", "not_started", "unknown"]),
+        "money_moved": one_of(MoneyMoved),
+        "code": TEXT | {"description": "Stable; finer than `errorCode`."},
+        "retryable": FLAG | {"description": "A new attempt charges nobody twice."},
+        "device_locked": FLAG,
+        "replayed": FLAG | {"description": "An earlier payment is shown, nothing new was done."},
+        "terminal": TEXT,
+        "notification_state": one_of([state.value for state in ReportState]),
+        "operator_text": TEXT | {"description": "One sentence for the person at the till."},
+        "trace_id": TEXT,
+        "warnings": {"type": "array", "items": ref("Warning")},
     }
 
 
 def _sometimes() -> dict[str, Schema]:
     return {
-        "errorCode": _enum(ErrorCode),
-        "errorDescription": _TEXT,
+        "errorCode": one_of(ErrorCode),
+        "errorDescription": TEXT,
         "transactionType": _KIND,
         "amount_requested": _AMOUNT | {"description": "There only if another amount was approved."},
-        "cart_status": _enum(CartStatus),
-        "cart_problems": {"type": "array", "items": _ref("CartProblem")},
-        "paid_at": _TEXT | {"format": "date-time"},
-        "card": _ref("Card"),
-        "authorization_code": _TEXT,
-        "contract": _TEXT,
-        "receipt": _TEXT,
-        "terminal_reason": _TEXT | {"description": "The terminal's own code, as it came."},
-        "detail": _TEXT | {"description": "What was seen, for a technician."},
-        "progress": _enum(Progress),
+        "cart_status": one_of(CartStatus),
+        "cart_problems": {"type": "array", "items": ref("CartProblem")},
+        "paid_at": TEXT | {"format": "date-time"},
+        "card": ref("Card"),
+        "authorization_code": TEXT,
+        "contract": TEXT,
+        "receipt": TEXT,
+        "terminal_reason": TEXT | {"description": "The terminal's own code, as it came."},
+        "detail": TEXT | {"description": "What was seen, for a technician."},
+        "progress": one_of(Progress),
     }
-
-
-def _cart_problem() -> Schema:
-    return _object(
-        {
-            "code": _enum(Fault),
-            "line": {"type": ["integer", "null"], "minimum": 1},
-            "field": {"type": ["string", "null"]},
-            "text": _TEXT,
-        }
-    )
-
-
-def _card() -> Schema:
-    fields: dict[str, Schema] = {
-        "masked_pan": _TEXT,
-        "entry_mode": _enum(EntryMode),
-        "application": _TEXT,
-        "aid": _TEXT,
-    }
-    return _object(fields, optional=fields)
 
 
 def _failure() -> Schema:
-    return _object(
-        {"paymentStatus": _enum([PaymentStatus.FAILURE]), "errorCode": _enum(ErrorCode), "errorDescription": _TEXT}
+    return fields_of(
+        {"paymentStatus": one_of([PaymentStatus.FAILURE]), "errorCode": one_of(ErrorCode), "errorDescription": TEXT}
     )
 
 
 def _refusal() -> Schema:
     """Envelope and flat fields are both optional here: a setting chooses between them."""
     wire: dict[str, Schema] = {
-        "error": _ref("Failure"),
-        "paymentStatus": _enum([PaymentStatus.FAILURE]),
-        "errorCode": _enum(ErrorCode),
-        "errorDescription": _TEXT,
-        "payment_id": _TEXT,
+        "error": ref("Failure"),
+        "paymentStatus": one_of([PaymentStatus.FAILURE]),
+        "errorCode": one_of(ErrorCode),
+        "errorDescription": TEXT,
+        "payment_id": TEXT,
     }
     ours: dict[str, Schema] = {
-        # The portal's own errors never come through this door.
-        "code": _enum([code for code in Code if code not in PORTAL_ENTRIES]),
+        "code": our_codes(),
         "field": {"type": ["string", "null"]},
-        "detail": _TEXT,
-        "action": _TEXT,
-        "outcome": _enum(["not_started", "unknown"]),
-        "money_moved": _enum(MoneyMoved),
-        "retryable": _FLAG,
-        "device_locked": _FLAG,
-        "operator_text": _TEXT,
-        "trace_id": _TEXT,
+        "detail": TEXT,
+        "action": TEXT,
+        "outcome": one_of(["not_started", "unknown"]),
+        "money_moved": one_of(MoneyMoved),
+        "retryable": FLAG,
+        "device_locked": FLAG,
+        "operator_text": TEXT,
+        "trace_id": TEXT,
     }
-    return _object(ours | wire, optional=wire)
+    return fields_of(ours | wire, optional=wire)

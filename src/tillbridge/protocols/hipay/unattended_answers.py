@@ -19,7 +19,7 @@ SUCCESS: Final = "Success"
 TYPE: Final = "tpa"
 """What `/version` calls a connector for terminals without staff."""
 
-_OWN_STATUS: Final = frozenset(
+OWN_STATUS: Final = frozenset(
     {Code.UNAUTHENTICATED, Code.RATE_LIMITED, Code.PATH_UNKNOWN, Code.METHOD_NOT_ALLOWED, Code.PAYMENT_UNKNOWN}
 )
 """What a program sees before it comes as far as a payment; of these HiPay describes 401 alone."""
@@ -62,7 +62,7 @@ class UnattendedAnswers(Answers):
         told = super().refusal(error, trace_id, status)
         kept = {name: value for name, value in told.body.items() if name not in (*_NOT_HERE, "error")}
         sentence = f"{error.entry.title[:-1]}: {error.detail}" if error.detail else error.entry.title
-        return Answer(told.status if error.code in _OWN_STATUS else FAILURE, {"error": sentence} | kept)
+        return Answer(told.status if error.code in OWN_STATUS else FAILURE, {"error": sentence} | kept)
 
     def _approved(self, payment: Payment, approved: Approved, told: JsonObject) -> JsonObject:
         body: JsonObject = {
