@@ -21,6 +21,7 @@ from tillbridge.psp.hipay.sandbox.store import FILE, Store, prepare
 from tillbridge.runtime.effects import Runtime
 from tillbridge.runtime.manual import manual_runtime
 from tillbridge.runtime.sqlite import InlineCommitter, connect_writing
+from tillbridge.virtual.terminal import VirtualTerminal
 from tillbridge.web.webhooks.courier import Reply
 
 FORM: Final = {"content-type": "application/x-www-form-urlencoded"}
@@ -138,17 +139,18 @@ class House:
 
 @asynccontextmanager
 async def open_house(
-    folder: Path, settings: SandboxSettings | None = None, receiver: Receiver | None = None
+    folder: Path, settings: SandboxSettings | None = None, receiver: Receiver | None = None, *, terminal: bool = False
 ) -> AsyncIterator[House]:
     """A sandbox in this folder; its notifications go to `receiver`."""
     runtime = manual_runtime()
     carrier = receiver or Receiver()
     carrier.runtime = runtime
+    chosen = settings or SandboxSettings(desk=VirtualTerminal(runtime=runtime) if terminal else None)
     path = folder / FILE
     prepare(path)
     store = Store(path, InlineCommitter(partial(connect_writing, path)))
     try:
-        one = assemble(settings or SandboxSettings(), ACCOUNT, store, carrier, faults=Faults(), runtime=runtime)
+        one = assemble(chosen, ACCOUNT, store, carrier, faults=Faults(), runtime=runtime)
         yield House(one, Client(one.app), carrier, runtime)
     finally:
         await store.close()

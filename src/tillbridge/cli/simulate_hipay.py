@@ -29,7 +29,7 @@ NotifyOption = Annotated[
     str | None,
     typer.Option("--notify", metavar="URL", help="Where signed notifications are sent.", show_default=False),
 ]
-StyleOption = Annotated[str | None, choice("--notify-as", "form|json", "How a notification is written.")]
+StyleOption = Annotated[str | None, choice("--notify-as", "form|json|xml", "How a notification is written.")]
 DigestOption = Annotated[
     str | None, choice("--notify-digest", "sha256|sha1|sha512", "The hash of a notification's signature.")
 ]

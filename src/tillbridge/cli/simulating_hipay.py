@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -23,6 +23,7 @@ from tillbridge.psp.hipay.sandbox.statuses import Status
 from tillbridge.runtime.effects import Runtime
 from tillbridge.runtime.interrupts import on_interrupt
 from tillbridge.runtime.logging import Level, set_up_logging
+from tillbridge.virtual.terminal import VirtualTerminal
 from tillbridge.web.listening import BoundAddress
 
 HOST: Final = "localhost"
@@ -127,7 +128,10 @@ async def _play(wish: Wish) -> None:
     set_up_logging(level=Level.WARNING, readable=True)
     stop = asyncio.Event()
     with _folder(wish.folder) as folder, on_interrupt(stop.set):
-        opened = sandbox(folder, wish.settings, Runtime(), credentials=wish.credentials, faults=wish.faults)
+        runtime = Runtime()
+        terminal = VirtualTerminal("cloud", runtime, delay=wish.settings.terminal_seconds)
+        settings = replace(wish.settings, desk=terminal)
+        opened = sandbox(folder, settings, runtime, credentials=wish.credentials, faults=wish.faults)
         async with opened as one, asyncio.TaskGroup() as group:
 
             def ready(address: BoundAddress) -> None:
@@ -156,6 +160,7 @@ def told(one: Sandbox, address: BoundAddress, folder: Path | None) -> Iterator[s
     yield "provider sandbox: not HiPay, and no money is moved"
     yield f"  its page is at     http://{address}/"
     yield f"  orders go to       http://{address}/rest/v1/order"
+    yield f"  the cloud is at    http://{address}/v1/connector"
     yield f"  private login      {account.login}"
     yield f"  private password   {account.password}"
     yield f"  public login       {account.public_login}"

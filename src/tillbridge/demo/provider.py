@@ -12,6 +12,7 @@ from tillbridge.demo.plan import PROVIDER, Plan
 from tillbridge.psp.hipay.sandbox.app import Sandbox, sandbox, serve
 from tillbridge.psp.hipay.sandbox.settings import SandboxSettings, Target
 from tillbridge.runtime.effects import Runtime
+from tillbridge.virtual.terminal import VirtualTerminal
 
 HOST: Final = "localhost"
 
@@ -19,7 +20,7 @@ HOST: Final = "localhost"
 @asynccontextmanager
 async def provider(plan: Plan, runtime: Runtime) -> AsyncIterator[Sandbox]:
     """The provider's sandbox, once it listens. Leaving the block ends it."""
-    settings = SandboxSettings(Target(plan.provider_notifies))
+    settings = SandboxSettings(Target(plan.provider_notifies), desk=VirtualTerminal("cloud", runtime))
     opened = sandbox(plan.provider_folder, settings, runtime, credentials=PROVIDER)
     async with opened as one, asyncio.TaskGroup() as group:
         ready = asyncio.Event()

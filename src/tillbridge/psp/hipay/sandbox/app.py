@@ -12,6 +12,8 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from tillbridge import __version__
+from tillbridge.psp.hipay.sandbox.calling_back import Callbacks
+from tillbridge.psp.hipay.sandbox.connector_site import PREFIX, connector_app
 from tillbridge.psp.hipay.sandbox.console_site import console_errors, console_routes
 from tillbridge.psp.hipay.sandbox.credentials import Credentials, kept
 from tillbridge.psp.hipay.sandbox.ecr import ecr_routes
@@ -23,6 +25,7 @@ from tillbridge.psp.hipay.sandbox.provider import Provider
 from tillbridge.psp.hipay.sandbox.receiving import receiver_routes
 from tillbridge.psp.hipay.sandbox.sending import ANSWER_SECONDS, Sender
 from tillbridge.psp.hipay.sandbox.settings import REACHABLE, SandboxSettings
+from tillbridge.psp.hipay.sandbox.shop_terminal import ShopTerminal
 from tillbridge.psp.hipay.sandbox.store import FILE, Store, prepare
 from tillbridge.psp.hipay.sandbox.terminals import answer_orders
 from tillbridge.runtime.data_folder import owned
@@ -49,9 +52,12 @@ class Sandbox:
     provider: Provider
     app: App
 
+    callbacks: Callbacks
+
     async def work(self) -> None:
-        """Sends notifications and answers orders for terminals, until cancelled."""
+        """Sends notifications and callbacks, and answers orders for terminals, until cancelled."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self.callbacks.run())
             group.create_task(self.provider.sender.run())
             group.create_task(answer_orders(self.provider))
 
@@ -69,7 +75,9 @@ def assemble(
     """A sandbox of these parts; `hosts` are names besides localhost under which it is addressed."""
     sender = Sender(store, courier, settings.target, credentials.passphrase, faults, runtime)
     provider = Provider(settings, credentials, store, sender, faults, runtime)
-    return Sandbox(provider, _app(provider, hosts))
+    callbacks = Callbacks(courier, credentials.passphrase, faults, runtime)
+    connector = connector_app(provider, ShopTerminal(provider, settings.desk), callbacks)
+    return Sandbox(provider, _app(provider, connector, hosts), callbacks)
 
 
 @asynccontextmanager
@@ -93,9 +101,8 @@ async def sandbox(
         store = Store(path, CommittingThread(partial(connect_writing, path), name="sandbox"))
         try:
             async with HttpCourier(REACHABLE, __version__, ANSWER_SECONDS) as courier:
-                yield assemble(
-                    settings, chosen, store, courier, faults=faults or Faults(), runtime=runtime, hosts=hosts
-                )
+                switches = faults or Faults()
+                yield assemble(settings, chosen, store, courier, faults=switches, runtime=runtime, hosts=hosts)
         finally:
             await store.close()
 
@@ -110,7 +117,7 @@ async def serve(one: Sandbox, host: str, port: int, on_ready: Callable[[BoundAdd
             working.cancel()
 
 
-def _app(provider: Provider, hosts: Iterable[str]) -> App:
+def _app(provider: Provider, connector: App, hosts: Iterable[str]) -> App:
     """Programs come in below the gateway's prefixes, people everywhere else."""
     gateway = gateway_app(provider)
     pages = Starlette(
@@ -130,6 +137,9 @@ def _app(provider: Provider, hosts: Iterable[str]) -> App:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
         inside = any(path == prefix or path.startswith(f"{prefix}/") for prefix in PREFIXES)
+        if path.startswith(f"{PREFIX}/"):
+            await connector(scope, receive, send)
+            return
         await (gateway if inside else shown)(scope, receive, send)
 
     return LoopbackGuard(app, hosts=hosts, max_body=LARGEST_BODY)

@@ -31,6 +31,7 @@ class Fault(StrEnum):
     NO_PERMISSION = "no_permission"
     ADDRESS_REFUSED = "address_refused"
     BROKEN_JSON = "broken_json"
+    TRUNCATED = "truncated"
     WRONG_TYPE = "wrong_content_type"
     UNQUOTED = "numbers_unquoted"
     LATE_READS = "late_reads"

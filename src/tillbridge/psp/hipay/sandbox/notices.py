@@ -3,11 +3,12 @@
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 from urllib.parse import urlencode
+from xml.etree import ElementTree as ET
 
 from tillbridge.psp.hipay.sandbox.answers import custom, eci, major, moment, product, told_reason
 from tillbridge.psp.hipay.sandbox.model import Step, Transaction
@@ -17,6 +18,8 @@ SIGNATURE: Final = "x-allopass-signature"
 
 Fields = tuple[tuple[str, str], ...]
 
+_ELEMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*", re.ASCII)
+_CONTROL: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NAME: Final = re.compile(r"([^\[\]]+)(?:\[([^\[\]]*)\])?")
 
 
@@ -25,6 +28,7 @@ class Style(StrEnum):
 
     FORM = "form"
     JSON = "json"
+    XML = "xml"
 
 
 class Digest(StrEnum):
@@ -134,6 +138,8 @@ def body_of(fields: Sequence[tuple[str, str]], style: Style, sent: datetime) -> 
             event = f"transaction.{str(data['message']).lower().replace(' ', '_')}"
             whole = {"event_key": event, "data": data, "sent_date": moment(sent)}
             return json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode()
+        case Style.XML:
+            return _document(_nested(fields))
 
 
 def media_type(style: Style) -> str:
@@ -143,6 +149,33 @@ def media_type(style: Style) -> str:
             return "application/x-www-form-urlencoded"
         case Style.JSON:
             return "application/json"
+        case Style.XML:
+            return "application/xml; charset=utf-8"
+
+
+def _document(fields: Mapping[str, object]) -> bytes:
+    """One element for each field, those of a group inside one of the group's name. The root's name is ours."""
+    root = ET.Element("notification")
+    for name, value in fields.items():
+        _add(root, name, value)
+    written: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return written
+
+
+def _add(parent: ET.Element, name: str, value: object) -> None:
+    """A name that no element may have, as custom data can, is the attribute of an element `field`."""
+    named = _ELEMENT.fullmatch(name) is not None
+    inner = ET.SubElement(parent, name if named else "field", {} if named else {"name": _printable(name)})
+    if isinstance(value, dict):
+        for one, text in value.items():
+            _add(inner, one, text)
+    else:
+        inner.text = _printable(str(value))
+
+
+def _printable(text: str) -> str:
+    """Without the control characters that no XML document can hold."""
+    return _CONTROL.sub("", text)
 
 
 def _nested(fields: Sequence[tuple[str, str]]) -> dict[str, object]:

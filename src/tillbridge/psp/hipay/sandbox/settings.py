@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from tillbridge.domain.errors import BridgeError, Code
+from tillbridge.protocols.contract import PaymentDesk
 from tillbridge.psp.hipay.sandbox.notices import Digest, Style
 from tillbridge.psp.hipay.sandbox.statuses import CREDITS, Status
 from tillbridge.web.webhooks.addresses import AddressRefused, WebhookSettings, check_url
@@ -52,7 +53,8 @@ class SandboxSettings:
     """What the sandbox allows and plays.
 
     `allowed` are the networks that may use the gateway, empty for every caller. `releases` is the folder of installer
-    archives and updates. `terminal` answers orders of the active mode after `terminal_seconds`.
+    archives and updates. `terminal` answers orders of the active mode after `terminal_seconds`. `desk` is the terminal
+    that the cloud's interfaces reach; None for a shop whose terminal is off.
     """
 
     target: Target = Target()
@@ -61,6 +63,7 @@ class SandboxSettings:
     releases: Path | None = None
     terminal: TerminalAnswer = TerminalAnswer.APPROVE
     terminal_seconds: float = TERMINAL_SECONDS
+    desk: PaymentDesk | None = None
 
     def __post_init__(self) -> None:
         if self.credit_status not in CREDITS:

@@ -3,8 +3,10 @@
 import asyncio
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
+
+from starlette.responses import Response
 
 from tillbridge.psp.hipay.sandbox.faults import REFUSALS, Fault, Faults
 from tillbridge.psp.hipay.sandbox.refusals import GatewayRefusal, refused
@@ -19,7 +21,7 @@ FAULT_STATUS: Final = 500
 _BEFORE: Final = (*REFUSALS, Fault.ERROR_BEFORE, Fault.CUT_BEFORE)
 _AFTER: Final = (
     *(Fault.CUT_AFTER, Fault.ERROR_AFTER, Fault.ANSWER_TWICE),
-    *(Fault.BROKEN_JSON, Fault.WRONG_TYPE, Fault.UNQUOTED),
+    *(Fault.BROKEN_JSON, Fault.TRUNCATED, Fault.WRONG_TYPE, Fault.UNQUOTED),
 )
 _READS_SPARED: Final = frozenset({Fault.CUT_BEFORE, Fault.CUT_AFTER, Fault.ERROR_BEFORE, Fault.ERROR_AFTER})
 """Those that are about what a request changes: a read that follows is answered, so that a client can look."""
@@ -27,12 +29,21 @@ _READS_SPARED: Final = frozenset({Fault.CUT_BEFORE, Fault.CUT_AFTER, Fault.ERROR
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?", re.ASCII)
 
 
+Refuse = Callable[[Scope, GatewayRefusal], Response]
+"""Writes a refusal in the shape of the interface that was asked."""
+
+
+def _as_the_gateway(_: Scope, refusal: GatewayRefusal) -> Response:
+    return refused(refusal)
+
+
 class Striking:
     """ASGI middleware around the gateway's paths."""
 
-    def __init__(self, app: App, faults: Faults) -> None:
+    def __init__(self, app: App, faults: Faults, refuse: Refuse = _as_the_gateway) -> None:
         self._app = app
         self._faults = faults
+        self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request, as ASGI has it."""
@@ -45,7 +56,7 @@ class Striking:
             await asyncio.sleep(slow.seconds)
         before = self._faults.take(*(fault for fault in _BEFORE if fault not in spared))
         if before is not None:
-            await _instead(before.fault, scope, receive, send)
+            await _instead(before.fault, self._refuse, scope, receive, send)
             return
         after = self._faults.take(*(fault for fault in _AFTER if fault not in spared))
         if after is None:
@@ -76,10 +87,10 @@ class _Kept:
         return [*others, (b"content-type", media_type)]
 
 
-async def _instead(fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+async def _instead(fault: Fault, refuse: Refuse, scope: Scope, receive: Receive, send: Send) -> None:
     code = REFUSALS.get(fault)
     if code is not None:
-        await refused(GatewayRefusal(code, f"the switch {fault} is on"))(scope, receive, send)
+        await refuse(scope, GatewayRefusal(code, f"the switch {fault} is on"))(scope, receive, send)
     elif fault is Fault.CUT_BEFORE:
         await _cut(scope, receive)
     else:
@@ -97,6 +108,8 @@ async def _spoiled(fault: Fault, kept: _Kept, scope: Scope, receive: Receive, se
             _say_again(scope, kept)
         case Fault.BROKEN_JSON:
             await answer(send, (kept.status, kept.headers, kept.body[: len(kept.body) // 2]))
+        case Fault.TRUNCATED:
+            await _half(kept, scope, send)
         case Fault.WRONG_TYPE:
             await answer(send, (kept.status, kept.typed(b"text/html; charset=utf-8"), kept.body))
         case _:
@@ -119,6 +132,18 @@ async def _cut(scope: Scope, receive: Receive) -> None:
                 pass
     except TimeoutError:
         return
+
+
+async def _half(kept: _Kept, scope: Scope, send: Send) -> None:
+    """The head promises a whole answer, and the connection breaks off after half of it."""
+    length = (b"content-length", str(len(kept.body)).encode())
+    await send({"type": "http.response.start", "status": kept.status, "headers": [*kept.headers, length]})
+    await send({"type": "http.response.body", "body": kept.body[: len(kept.body) // 2], "more_body": True})
+    line = line_of(scope)
+    if line is None:
+        return
+    # Closed and not aborted: what was written is still sent, and the client sees an end that came too soon.
+    line.close()
 
 
 def _say_again(scope: Scope, kept: _Kept) -> None:

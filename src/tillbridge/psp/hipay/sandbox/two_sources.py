@@ -4,6 +4,7 @@ One is the connector's own message, here to a receiver of ours; the other is the
 or by the daily collection of the terminal (README.md, section 7). All of it runs inside one change of the database.
 """
 
+import json
 import sqlite3
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,6 +20,10 @@ from tillbridge.psp.hipay.sandbox.writing import Telling, change, insert
 
 MESSAGES_KEPT: Final = 10_000
 """Messages to our own receiver that are kept; older ones that became part of nothing make room."""
+
+
+CLOUD: Final = "cloud"
+"""The name under which the books keep what the provider's own cloud told."""
 
 
 class Context(StrEnum):
@@ -161,8 +166,16 @@ def _wanted(acquired: Acquired, message: Message, amount: Money, status: Status,
         Sums(authorized=amount.minor, captured=captured),
         acquired.mid or message.mid,
         "",
-        {"context": context, "description": f"message {message.message_id}"},
+        {"context": context, "description": f"message {message.message_id}"} | _told_at(message),
     )
+
+
+def _told_at(message: Message) -> dict[str, str]:
+    """The address that an order over the cloud names for its own notifications."""
+    if message.receiver != CLOUD:
+        return {}
+    address = json.loads(message.body).get("notify_url")
+    return {"notify_url": address} if isinstance(address, str) else {}
 
 
 def _twin(one: Transaction) -> Wanted:
