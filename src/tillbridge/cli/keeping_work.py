@@ -99,6 +99,13 @@ def _say_done(done: Imported, folder: Path) -> None:
             f"{done.marked.reports} reports may have been sent since and are not sent again by themselves: compare with"
             " the receiver, then replay those that it lacks.\n"
         )
+    if done.with_link and done.linked:
+        sys.stdout.write(
+            "The connection with the portal goes on, and is renewed at the first contact: the computer that was backed"
+            " up is locked out then.\n"
+            "If it was renewed since the backup was made, the portal refuses it: `tillbridge link status` and the"
+            " console then say so. Ask the office for a new PIN and pair this computer anew.\n"
+        )
     if not done.with_link:
         sys.stdout.write("The connection with the portal was left out: pair this computer anew.\n")
 

@@ -4,6 +4,9 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
+OLD_KEY: Final = "credential"
+"""The `place` of a refusal that is about a credential which was exchanged for a newer one: the link itself goes on."""
+
 
 class Scope(StrEnum):
     """One permission of an access token."""

@@ -22,7 +22,7 @@ from tillbridge.connector.portal.states import Exchange, LinkState, LinkView, Se
 from tillbridge.domain.cashier_refusals import refusal_text
 from tillbridge.domain.errors import BridgeError, Code
 from tillbridge.domain.location_number import LENGTH
-from tillbridge.link.scopes import ServiceState
+from tillbridge.link.scopes import OLD_KEY, ServiceState
 from tillbridge.web.forms import read_form
 from tillbridge.web.going import see_other
 
@@ -277,7 +277,10 @@ def _sentences(standing: Standing, words: Words) -> Iterator[str]:
         yield words.t("portal.why.not_paired")
     if trouble is not None:
         number = f" ({trouble.entry.number})" if trouble.entry.number else ""
-        yield refusal_text(trouble.code, words.t.language) + number
+        if trouble.code is Code.LINK_REVOKED and trouble.place == OLD_KEY:
+            yield words.t("portal.why.old_key") + number
+        else:
+            yield refusal_text(trouble.code, words.t.language) + number
     elif standing.state is LinkState.REVOKED:
         yield refusal_text(Code.LINK_REVOKED, words.t.language)
     if standing.until is not None:

@@ -29,7 +29,7 @@ from tillbridge.connector.keeping.contents import (
 from tillbridge.connector.keeping.exporting import SMALL_FILES
 from tillbridge.connector.keeping.marking import Marked, Restored, mark_journal, mark_vouchers
 from tillbridge.connector.keeping.sealed_file import OpeningReader
-from tillbridge.connector.keeping.secrets_part import Secrets
+from tillbridge.connector.keeping.secrets_part import Secrets, has_link
 from tillbridge.connector.keeping.snapshots import check_sound, version_of
 from tillbridge.connector.portal.keystore import KEYSTORE_FILE
 from tillbridge.connector.portal.sealing import PORTAL
@@ -75,13 +75,17 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What was restored; `aside` is where the old files are kept, None where there were none."""
+    """What was restored; `aside` is where the old files are kept, None where there were none.
+
+    `linked`: a connection with the portal came with it.
+    """
 
     contents: Contents
     marked: Marked
     at: datetime
     aside: Path | None
     with_link: bool
+    linked: bool = False
 
 
 def look_into(file: Path, passphrase: str) -> tuple[Contents, bytes | None]:
@@ -138,7 +142,7 @@ async def restore(wish: Wish, passphrase: str, runtime: Runtime, disk: Disk | No
     except BridgeError:
         _give_up(wish, staging, disk)
         raise
-    return Imported(contents, marked, now, aside, wish.with_link)
+    return Imported(contents, marked, now, aside, wish.with_link, has_link(secrets))
 
 
 def _give_up(wish: Wish, staging: Path, disk: Disk) -> None:

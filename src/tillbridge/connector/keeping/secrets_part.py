@@ -7,8 +7,9 @@ import json
 import os
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -22,6 +23,8 @@ from tillbridge.runtime.effects import Runtime
 from tillbridge.runtime.sealed_secrets import SECRETS_FILE, SealedSecrets
 from tillbridge.runtime.sealing import NoSealingKey
 from tillbridge.runtime.sqlite import connect_reading
+
+BEFORE_ALL: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Secrets(BaseModel):
@@ -58,6 +61,12 @@ def read(content: bytes) -> Secrets:
         raise ValueError("the secrets in it are of another version of the program") from None
 
 
+def has_link(secrets: Secrets) -> bool:
+    """Whether there is a connection with the portal that still held when it was backed up."""
+    link = None if secrets.link is None else Kept.model_validate_json(json.dumps(secrets.link)).link
+    return link is not None and not link.ended
+
+
 async def give(secrets: Secrets, staging: Path, runtime: Runtime, *, with_link: bool) -> None:
     """Seals them anew, into the folder where the restored files wait. `BridgeError` where this computer cannot."""
     store = SealedSecrets(staging)
@@ -65,7 +74,7 @@ async def give(secrets: Secrets, staging: Path, runtime: Runtime, *, with_link: 
         store.keep(name, secret)
     if with_link and secrets.link is not None:
         kept = Kept.model_validate_json(json.dumps(secrets.link))
-        await Keystore(staging, runtime).change(lambda _: kept)
+        await Keystore(staging, runtime).change(lambda _: _to_be_renewed(kept))
     if secrets.voucher_key is not None:
         try:
             with closing(connect(staging / VOUCHERS)) as connection:
@@ -74,6 +83,18 @@ async def give(secrets: Secrets, staging: Path, runtime: Runtime, *, with_link: 
             raise BridgeError(
                 Code.FOLDER_UNUSABLE, f"no key for PINs can be kept: {error}", place=str(staging)
             ) from None
+
+
+def _to_be_renewed(kept: Kept) -> Kept:
+    """The link with a key so old that it is exchanged at the first contact.
+
+    After that the computer that was backed up is locked out, if it still runs. An exchange that it had under way is its
+    own, and is not repeated here.
+    """
+    if kept.link is None:
+        return kept
+    link = kept.link.model_copy(update={"rotated_at": BEFORE_ALL})
+    return kept.model_copy(update={"link": link, "rotation": None})
 
 
 def _passwords(folder: Path, missed: list[str]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from tillbridge.connector.portal.http import PortalHttp
 from tillbridge.connector.portal.keystore import Keystore
 from tillbridge.connector.portal.pairing import Retrieval
 from tillbridge.connector.portal.places import Place, Places
-from tillbridge.connector.portal.rotation import Rotation
+from tillbridge.connector.portal.rotation import PASSING, Rotation
 from tillbridge.connector.portal.states import LinkState
 from tillbridge.connector.portal.tokens import Tokens
 from tillbridge.domain.errors import BridgeError, Code
@@ -177,9 +177,18 @@ class Connection:
         if kept.link is None or kept.link.ended:
             return
         if self.rotation.due() and kept.link.acknowledged:
-            await self.rotation.rotate(self.http())
+            await self._renew()
         elif not kept.link.acknowledged or self._quiet():
             await self.tokens.contact(self.http())
+
+    async def _renew(self) -> None:
+        """Exchanges the credential. Where that is refused for good, its next use says whether it is still good."""
+        try:
+            await self.rotation.rotate(self.http())
+        except BridgeError as refused:
+            if refused.code not in PASSING:
+                await self.tokens.contact(self.http())
+            raise
 
     async def _go_on(self, way: PortalHttp) -> None:
         """In a task of its own: a person who gives the pairing up stops that, and not this."""

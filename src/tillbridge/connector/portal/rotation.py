@@ -23,7 +23,7 @@ ROTATION_PATH: Final = "/v1/link/rotation"
 CREDENTIAL_AGE: Final = timedelta(days=90)
 """After so long a credential is exchanged by itself."""
 
-_PASSING: Final = frozenset(
+PASSING: Final = frozenset(
     {
         Code.PORTAL_UNREACHABLE,
         Code.PORTAL_SILENT,
@@ -74,7 +74,7 @@ class Rotation:
         self._tokens.heard(answer.headers)
         if not answer.good:
             refused = refusal(answer)
-            if refused.code not in _PASSING:
+            if refused.code not in PASSING:
                 await self._give_up(refused)
             raise refused
         request = RotationRequest.model_validate_json(begun.body)

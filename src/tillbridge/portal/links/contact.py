@@ -2,15 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tillbridge.domain.errors import BridgeError, Code
+from tillbridge.link.scopes import OLD_KEY
 from tillbridge.portal.audit.log import PORTAL, Actor, ActorKind
 from tillbridge.portal.links import store
 from tillbridge.portal.links.model import Credential, CredentialStanding, Figures, Link, LinkEvent, LinkState
 from tillbridge.portal.links.runs import Runs, follow
 from tillbridge.portal.links.service import Links
+
+RENEWED: Final = (
+    "this connection was renewed since, by a newer state of this connector: what asks is a copy, or was restored from"
+    " an older backup"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +110,10 @@ class Contacts:
 
     def _refusal(self, link: Link, credential: Credential) -> BridgeError | None:
         now = self._clock.now()
-        if link.ended or link.overdue(now) or credential.standing is CredentialStanding.ENDED:
+        if link.ended or link.overdue(now):
             return BridgeError(Code.LINK_REVOKED)
+        if credential.standing is CredentialStanding.ENDED:
+            return BridgeError(Code.LINK_REVOKED, RENEWED, place=OLD_KEY)
         if not credential.lives(now):
             return BridgeError(
                 Code.TOKEN_EXPIRED, "the credential was exchanged: repeat the exchange", place="rotation"
