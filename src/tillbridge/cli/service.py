@@ -47,6 +47,14 @@ def remove(*, config: FileOption = Path("connector.yml"), kind: KindOption = Non
 
 
 @app.command()
+def restart(*, config: FileOption = Path("connector.yml")) -> None:
+    """Has the connector that runs started again with the settings as they are now, once nobody pays."""
+    from tillbridge.cli import servicing  # noqa: PLC0415  # only when it runs: --help answers at once
+
+    raise typer.Exit(servicing.restart(config))
+
+
+@app.command()
 def status(*, config: FileOption = Path("connector.yml"), kind: KindOption = None) -> None:
     """Says whether the service is there, and what its supervisor is doing. Exit code 0: payments are taken."""
     from tillbridge.cli import servicing  # noqa: PLC0415  # only when it runs: --help answers at once

@@ -126,6 +126,15 @@ def asking(kind: Kind) -> Sequence[str] | None:
             return None
 
 
+def asking_whether_active(kind: Kind) -> Sequence[str] | None:
+    """The command that says whether the unit runs now; None for what starts nothing while a supervisor is at work."""
+    match kind:
+        case Kind.SYSTEMD | Kind.SYSTEMD_USER:
+            return _systemctl(kind, "is-active", units.NAME)
+        case Kind.TASK | Kind.CRON:
+            return None
+
+
 def served_by(config: Path, data: Path, executable: Path) -> Served:
     """What is to be kept up, as this program was installed. `BridgeError(INTERNAL)` where it has no path to call."""
     if getattr(sys, "frozen", False):

@@ -18,6 +18,7 @@ from tillbridge.runtime.durable import read_bounded, write_durably
 FOLDER: Final = "supervisor"
 STATUS_FILE: Final = "status.json"
 WISH_FILE: Final = "stopped-by-wish"
+RESTART_FILE: Final = "restart-asked"
 
 LARGEST_FILE: Final = 64 * 1024
 """Bytes of one of these files; each has some lines."""
@@ -94,6 +95,19 @@ class Room:
         """Somebody starts it: the wish is over."""
         with suppress(FileNotFoundError):
             (self.path / WISH_FILE).unlink()
+
+    def ask_restart(self) -> None:
+        """Somebody wants the connector started again when nobody pays. `BridgeError` if the disk does not take it."""
+        write_durably(self.path / RESTART_FILE, b"")
+
+    def restart_asked(self) -> bool:
+        """Whether somebody does."""
+        return (self.path / RESTART_FILE).exists()
+
+    def forget_restart(self) -> None:
+        """It is being started. A disk that does not take that starts it once more: no payment is lost by it."""
+        with suppress(OSError):
+            (self.path / RESTART_FILE).unlink()
 
     def taken(self) -> bool:
         """Whether a supervisor is at work here."""

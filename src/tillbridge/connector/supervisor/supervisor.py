@@ -65,6 +65,7 @@ class Supervisor:
         self._slow_starts = 0
         self._seen = look_at(place.config)
         self._left: Left | None = None
+        self._renewing = False
         self._board = Board(room, means.runtime, means.programs.own.version, os.getpid())
 
     async def run(self) -> Left:
@@ -92,6 +93,8 @@ class Supervisor:
         work = self._means.update_work
         # Before the start: what a person saves while the connector still reads the old file counts as well.
         self._seen = look_at(self._place.config)
+        self._room.forget_restart()
+        self._renewing = False
         trial = None if work is None else work.begin_trial()
         program = self._means.programs.current() if trial is None else of(trial)
         self._board.starts(program.version, None if work is None else work.outcome)
@@ -121,14 +124,37 @@ class Supervisor:
         self._board.ready(child.address)
         self._means.tell(f"The connector takes payments (process {child.pid}, console {child.address}).")
         work = self._means.update_work
-        if work is None:
-            return
-        work.started()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._restart_when_asked(child))
+            if work is not None:
+                work.started()
+                group.create_task(self._look_after_updates(child, work))
+
+    async def _look_after_updates(self, child: Child, work: UpdateWork) -> None:
         try:
             await self._update(child, work)
         except Exception:
             # A fault in what looks after updates must not end a connector that takes payments.
             log.exception("update_fault")
+
+    async def _restart_when_asked(self, child: Child) -> None:
+        """Stops the connector between two payments once somebody asks for it; another is started at once.
+
+        A version on trial is left alone until it has proven itself or is gone.
+        """
+        work = self._means.update_work
+        told = False
+        while not self._renewing:
+            await asyncio.sleep(FILE_LOOK_SECONDS)
+            on_trial = work is not None and work.trial is not None and not work.proven
+            if on_trial or not self._room.restart_asked():
+                continue
+            if not told:
+                self._means.tell("It is asked to start the connector again: at the next moment without a payment.")
+                told = True
+            # Set before the answer: with that the connector may be gone, and this with it.
+            self._renewing = True
+            self._renewing = await child.stop_if_idle()
 
     async def _update(self, child: Child, work: UpdateWork) -> None:
         if work.trial is not None and not await work.prove(child, work.trial):
@@ -146,7 +172,7 @@ class Supervisor:
 
     async def _follow(self, lived: Lived) -> None:
         ended, work = lived.ended, self._means.update_work
-        if self._left is not None:
+        if self._left is not None or self._renewing:
             return
         if work is not None and work.trial is not None and ended.why is Why.LEFT:
             return  # it stopped for the version that is started now

@@ -56,7 +56,10 @@ fi
 if ! id -nG | grep -qw dialout && [ "$(id -u)" != 0 ]; then
     echo "To use a serial port: sudo usermod -a -G dialout $(id -un)   (then sign in again)"
 fi
-# A person has set it up now: that a till had stopped it before does not hold it down.
-"$here/always-up.sh" --start || exit $?
+# What runs already takes the new settings between two payments. Else it is started; a person has set it up now: that a
+# till had stopped it before does not hold it down.
+if ! "$program" service restart --config "$config" 2> /dev/null; then
+    "$here/always-up.sh" --start || exit $?
+fi
 echo "The connector is kept up from now on. So that it also is after a restart of this computer, type crontab -e and add:"
 printf '*/2 * * * * %s\n' "$(for_cron "$here/always-up.sh")"
