@@ -11,6 +11,7 @@ from tests.support import warm
 from tests.support.console.api import pay
 from tests.support.console.counter import Counter
 from tests.support.console.manual_counter import at_counter
+from tests.support.console.reading import hidden
 from tests.support.shop import Shop, shop
 
 PASSPHRASE: Final = "four plain words are enough"
@@ -97,6 +98,16 @@ def test_the_report_is_there_for_programs_and_for_people(tmp_path: Path) -> None
         browser = await counter.person()
         wrong = await browser.get("/reconciliation/day?day=nonsense")
         assert 'aria-invalid="true"' in wrong.text
+        token = hidden(await browser.get("/reconciliation/day"), "/sign-out")["token"]
+        listed = b"Order ID,Amount,Currency,Status\n=1+1,12.50,EUR,captured\n<b>x,3.00,EUR,captured\n"
+        compared = await browser.send_file("/reconciliation/day", "psp.csv", listed, token=token)
+        assert (compared.status, "psp.csv was read: 2 payments" in compared.text) == (200, True)
+        assert "Line 3" in compared.text
+        assert ("&lt;b&gt;x" in compared.text, "Line 2" in compared.text) == (True, False)
+        broken = await (await counter.person("de")).send_file("/reconciliation/day", "psp.csv", b"Order ID,Amount\n")
+        assert broken.status == 403, "no form of this session"
+        broken = await browser.send_file("/reconciliation/day", "psp.csv", b"Order ID,Amount\nA,1\n", token=token)
+        assert (broken.status, "Line 1: No column is called currency." in broken.text) == (422, True)
         table = await browser.get("/reconciliation/day.csv")
         rows = list(csv.reader(io.StringIO(table.text.removeprefix("\ufeff"))))
         assert rows[1][:3] == ["Total", "front", "Sale"]

@@ -19,6 +19,7 @@ from tillbridge.connector.console.undelivered import ANSWERS
 from tillbridge.connector.console.voucher_claims import COLUMNS as CLAIM_COLUMNS
 from tillbridge.connector.keeping import report_table
 from tillbridge.connector.keeping.day_report import Difference
+from tillbridge.connector.keeping.psp_csv import Fault as ListFault
 from tillbridge.connector.portal.faults import Cause as Away
 from tillbridge.connector.tracing.tracing import Ended
 from tillbridge.connector.vouchers.model import Case, Decision
@@ -89,6 +90,8 @@ MADE_UP: Final = {
     *(f"csv.{column}" for column in COLUMNS),
     *(f"difference.{difference}" for difference in Difference),
     *(f"day_report.csv.{name}" for name in (*report_table.COLUMNS, "total", "closing")),
+    *(f"day_report.list.wrong.{fault}" for fault in ListFault),
+    "day_report.list.more",
     *(f"undelivered.{answer}{part}" for answer in ANSWERS for part in UNDELIVERED),
     *(f"mark.{mark}" for mark in Mark),
     *(f"tester.{direction}" for direction in Direction),

@@ -24,6 +24,7 @@ from tillbridge.connector.api.routes import PREFIX, AddRoutes, api_app, bearer_k
 from tillbridge.connector.api.scopes import Scope as KeyScope
 from tillbridge.connector.api.traces import add_traces
 from tillbridge.connector.console.acceptance import AcceptancePages
+from tillbridge.connector.console.day_reports import PATH as DAY_REPORT
 from tillbridge.connector.console.day_reports import DayReportPages
 from tillbridge.connector.console.doors import DoorPages
 from tillbridge.connector.console.gate import Gate
@@ -58,6 +59,9 @@ from tillbridge.web.own_files import OwnFiles
 
 LARGEST_BODY: Final = 64 * 1024
 """Bytes of a request's body: the largest form and the largest payment take two thousand."""
+
+LARGEST_LIST: Final = 4 * 1024 * 1024
+"""Bytes of a payment service's list of a day: some thousand lines of some hundred bytes."""
 
 EVERY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  # compared with, not listened on
 
@@ -97,7 +101,7 @@ def console_app(
     )
     app.router.redirect_slashes = False
     hosts = (*settings.extra_hosts, *({settings.host} - EVERY_ADDRESS))
-    return LoopbackGuard(SafeHeaders(Answered(app)), hosts=hosts, max_body=LARGEST_BODY)
+    return LoopbackGuard(SafeHeaders(Answered(app)), hosts=hosts, max_body=_largest)
 
 
 def _pages(site: Site) -> list[Route]:
@@ -153,6 +157,10 @@ def _metrics(site: Site, watch: Watch, *, open_to_all: bool) -> Callable[[Reques
         return Response(text, media_type=CONTENT_TYPE)
 
     return metrics
+
+
+def _largest(path: str) -> int:
+    return LARGEST_LIST if path == DAY_REPORT else LARGEST_BODY
 
 
 def _only_here(host: str) -> bool:

@@ -1,8 +1,13 @@
 """Who may see a page and whose form counts; signing in, signing out, and the language."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Final
 
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -17,6 +22,20 @@ from tillbridge.web.language import COOKIE, COOKIE_SECONDS
 
 Page = Callable[[Request, Session], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that a person has chosen."""
+
+    name: str
+    content: bytes
+
+
+Upload = Callable[[Request, Session, Mapping[str, str], File], Awaitable[Response]]
+
+UPLOAD_FIELDS: Final = 5
+"""Fields beside the file: the form's token, and what the file belongs to."""
 
 
 class Gate:
@@ -62,6 +81,26 @@ class Gate:
             if not session.owns((await read_form(request)).get("token")):
                 raise BridgeError(Code.ORIGIN_NOT_ALLOWED, "the form does not belong to this session")
             return await page(request, session)
+
+        return Route(path, guarded, methods=["POST"])
+
+    def upload(self, path: str, page: Upload) -> Route:
+        """What a form with a file does; the file is empty where none was chosen."""
+
+        async def guarded(request: Request) -> Response:
+            session = self._site.session(request)
+            if session is None:
+                return see_other(SIGN_IN)
+            try:
+                async with request.form(max_files=1, max_fields=UPLOAD_FIELDS) as sent:
+                    fields = {name: value for name, value in sent.items() if isinstance(value, str)}
+                    file = next((value for value in sent.values() if isinstance(value, UploadFile)), None)
+                    found = File("", b"") if file is None else File(file.filename or "", await file.read())
+            except (MultiPartException, HTTPException) as error:
+                raise BridgeError(Code.BODY_INVALID, "the form could not be read") from error
+            if not session.owns(fields.get("token")):
+                raise BridgeError(Code.ORIGIN_NOT_ALLOWED, "the form does not belong to this session")
+            return await page(request, session, fields, found)
 
         return Route(path, guarded, methods=["POST"])
 

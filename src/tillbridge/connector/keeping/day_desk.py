@@ -24,9 +24,9 @@ class DayDesk:
     receivers: Sequence[str]
     clock: Clock
 
-    async def report(self, day: str | None) -> DayReport:
+    async def report(self, day: str | None, more: Sequence[PspDay] = ()) -> DayReport:
         """The report of a business day such as "2026-05-16", or of today's; `BridgeError(FIELD_INVALID)` for none."""
-        return await asyncio.to_thread(self.report_now, day, ())
+        return await asyncio.to_thread(self.report_now, day, more)
 
     def report_now(self, day: str | None, more: Sequence[PspDay]) -> DayReport:
         """The same in this thread, with `more` of what payment services say."""

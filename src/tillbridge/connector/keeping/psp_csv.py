@@ -6,9 +6,10 @@ docs/reference/keeping.md, section 6.
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -55,22 +56,54 @@ class PspList:
         return self.listed
 
 
+class Fault(StrEnum):
+    """What is wrong with a list, for pages that say it in their reader's language."""
+
+    FILE = "file"
+    TOO_LARGE = "too_large"
+    NOT_UTF8 = "not_utf8"
+    NO_TABLE = "no_table"
+    EMPTY = "empty"
+    NO_ID_COLUMN = "no_id_column"
+    NO_AMOUNT_COLUMN = "no_amount_column"
+    NO_CURRENCY_COLUMN = "no_currency_column"
+    CELLS = "cells"
+    NO_ID = "no_id"
+    AMOUNT = "amount"
+
+
+class ListUnreadable(BridgeError):
+    """A list that makes no sense; `line` counts from 1, None where the file as a whole is meant."""
+
+    def __init__(self, fault: Fault, name: str, line: int | None, why: str) -> None:
+        place = name if line is None else f"{name}, line {line}"
+        super().__init__(Code.FILE_UNREADABLE, why, place=place)
+        self.fault = fault
+        self.line = line
+
+
 def read_list(path: Path) -> PspList:
-    """The list in this file. `BridgeError(FILE_UNREADABLE)` names the line and the column of what makes no sense."""
+    """The list in this file. `ListUnreadable` names the line and the column of what makes no sense."""
     try:
         content = read_bounded(path, MOST_BYTES)
     except OSError as error:
-        raise _wrong(str(path), f"it cannot be read: {error.strerror}") from None
+        raise ListUnreadable(Fault.FILE, str(path), None, f"it cannot be read: {error.strerror}") from None
     if content is None:
-        raise _wrong(str(path), "there is no such file")
+        raise ListUnreadable(Fault.FILE, str(path), None, "there is no such file")
+    return replace(list_of(content, str(path)), name=path.name)
+
+
+def list_of(content: bytes, name: str, at: Callable[[int], str] | None = None) -> PspList:
+    """The list in these bytes; see `read_list`. `at` says in a reader's own words on which line something stands."""
     if len(content) > MOST_BYTES:
-        raise _wrong(str(path), f"it has more than {MOST_BYTES >> 20} MiB")
+        raise ListUnreadable(Fault.TOO_LARGE, name, None, f"it has more than {MOST_BYTES >> 20} MiB")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise _wrong(f"{path}, line {line}", "it is not UTF-8: download it, or save it, as CSV UTF-8") from None
-    return PspList(path.name, tuple(_rows(text, str(path))))
+        why = "it is not UTF-8: download it, or save it, as CSV UTF-8"
+        raise ListUnreadable(Fault.NOT_UTF8, name, line, why) from None
+    return PspList(name, tuple(_rows(text, name, at or (lambda line: f"{name}, line {line}"))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +115,7 @@ class _Columns:
     count: int
 
 
-def _rows(text: str, path: str) -> Iterator[PspRow]:
+def _rows(text: str, name: str, at: Callable[[int], str]) -> Iterator[PspRow]:
     head = text.split("\n", 1)[0]
     between = max(";,\t", key=head.count)
     csv.field_size_limit(LONGEST_CELL)
@@ -90,53 +123,53 @@ def _rows(text: str, path: str) -> Iterator[PspRow]:
     columns: _Columns | None = None
     try:
         for cells in lines:
-            place = f"{path}, line {lines.line_num}"
+            line = lines.line_num
             if lines.line_num > MOST_LINES:
-                raise _wrong(place, f"it has more than {MOST_LINES} lines")
+                raise ListUnreadable(Fault.TOO_LARGE, name, line, f"it has more than {MOST_LINES} lines")
             if not any(cell.strip() for cell in cells):
                 continue
             if columns is None:
-                columns = _columns(cells, place)
+                columns = _columns(cells, name, line)
             else:
-                yield _row(cells, columns, place)
+                yield replace(_row(cells, columns, name, line), place=at(line))
     except csv.Error as error:
-        raise _wrong(f"{path}, line {lines.line_num}", f"it is no table: {error}") from None
+        raise ListUnreadable(Fault.NO_TABLE, name, lines.line_num, f"it is no table: {error}") from None
     if columns is None:
-        raise _wrong(path, "it is empty")
+        raise ListUnreadable(Fault.EMPTY, name, None, "it is empty")
 
 
-def _columns(cells: list[str], place: str) -> _Columns:
+def _columns(cells: list[str], name: str, line: int) -> _Columns:
     if len(cells) > MOST_COLUMNS:
-        raise _wrong(place, f"it has more than {MOST_COLUMNS} columns")
+        raise ListUnreadable(Fault.TOO_LARGE, name, line, f"it has more than {MOST_COLUMNS} columns")
     names = [" ".join(cell.strip().lower().replace("_", " ").replace("-", " ").split()) for cell in cells]
 
     def find(wanted: Sequence[str]) -> int | None:
-        return next((names.index(name) for name in wanted if name in names), None)
+        return next((names.index(one) for one in wanted if one in names), None)
 
-    ids = tuple(number for number, name in enumerate(names) if name in ID_COLUMNS)
+    ids = tuple(number for number, one in enumerate(names) if one in ID_COLUMNS)
     amount, unit, state = find(AMOUNT_COLUMNS), find(CURRENCY_COLUMNS), find(STATE_COLUMNS)
     if not ids:
-        raise _wrong(place, "no column is called order id, merchant reference or payment id")
+        raise ListUnreadable(
+            Fault.NO_ID_COLUMN, name, line, "no column is called order id, merchant reference or payment id"
+        )
     if amount is None:
-        raise _wrong(place, "no column is called amount")
+        raise ListUnreadable(Fault.NO_AMOUNT_COLUMN, name, line, "no column is called amount")
     if unit is None:
-        raise _wrong(place, "no column is called currency")
+        raise ListUnreadable(Fault.NO_CURRENCY_COLUMN, name, line, "no column is called currency")
     return _Columns(ids, amount, unit, state, len(cells))
 
 
-def _row(cells: list[str], columns: _Columns, place: str) -> PspRow:
+def _row(cells: list[str], columns: _Columns, name: str, line: int) -> PspRow:
     if len(cells) != columns.count:
-        raise _wrong(place, f"it has {len(cells)} cells, the first line has {columns.count}")
-    ids = tuple(dict.fromkeys(name for number in columns.ids if (name := cells[number].strip().lstrip("'"))))
-    if not ids or any(len(name) > LONGEST_ID for name in ids):
-        raise _wrong(place, "no order number or payment id stands in it, or one that is too long")
+        why = f"it has {len(cells)} cells, the first line has {columns.count}"
+        raise ListUnreadable(Fault.CELLS, name, line, why)
+    ids = tuple(dict.fromkeys(one for number in columns.ids if (one := cells[number].strip().lstrip("'"))))
+    if not ids or any(len(one) > LONGEST_ID for one in ids):
+        why = "no order number or payment id stands in it, or one that is too long"
+        raise ListUnreadable(Fault.NO_ID, name, line, why)
     state = "" if columns.state is None else cells[columns.state].strip().lower()
     try:
         amount: Money = parse_major(cells[columns.amount].strip(), currency(cells[columns.currency].strip().upper()))
     except BridgeError as error:
-        raise _wrong(place, error.detail) from None
-    return PspRow(place, ids, amount, PspState.NOT_TAKEN if state in NOT_TAKEN else PspState.TAKEN)
-
-
-def _wrong(place: str, why: str) -> BridgeError:
-    return BridgeError(Code.FILE_UNREADABLE, why, place=place)
+        raise ListUnreadable(Fault.AMOUNT, name, line, error.detail) from None
+    return PspRow("", ids, amount, PspState.NOT_TAKEN if state in NOT_TAKEN else PspState.TAKEN)
