@@ -170,13 +170,14 @@ async def test_the_commands_of_the_guide_do_what_it_says(tmp_path: Path) -> None
     blocks = re.findall(r"```sh\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
     account = {"LOGIN": ACCOUNT.login, "PASSWORD": ACCOUNT.password, "SECRET": ACCOUNT.hashkey}
     commands = [block for block in blocks if "curl" in block and "tillbridge" not in block]
-    assert len(commands) == 3
-    async with sandbox(tmp_path, "--releases", str(releases)) as (_, merchant):
+    assert len(commands) == 4
+    async with sandbox(tmp_path, "--releases", str(releases), "--delay", "0") as (_, merchant):
         for command in commands:
             lines = [line for line in command.splitlines(keepends=True) if not line.startswith("LOGIN=")]
             said = await _shell("".join(lines).replace("http://localhost:8580", merchant.base), account, tmp_path)
             assert said.count('"transactionReference":"800000000001"') == (2 if "HASH=" in command else 0)
             assert ('forwardUrl":"http:' in said) is ("hpayment" in command)
+            assert ('paymentStatus":"Success"' in said) is ("/v1/connector/order" in command)
     assert (tmp_path / "setup-concertv2-linux.zip").read_bytes() == b"PK archive"
 
 
@@ -191,7 +192,7 @@ async def test_one_folder_has_one_sandbox(tmp_path: Path) -> None:
     [
         (("--fault", "nothing"), "--fault: there is no switch 'nothing'"),
         (("--notify", "http://192.168.1.5/x"), "--notify: "),
-        (("--notify-as", "xml"), "--notify-as: it must be one of: form, json"),
+        (("--notify-as", "yaml"), "--notify-as: it must be one of: form, json, xml"),
         (("--credit-status", "118"), "--credit-status: it must be one of: 166"),
         (("--terminal", "sleep"), "--terminal: it must be one of: approve"),
         (("--delay", "-1"), "--delay: "),
