@@ -62,9 +62,9 @@ class Buying:
     async def place(self, order_id: str, front: Front, buyer: Buyer, source: str) -> str:
         """Orders what is in the cart and returns the page to pay at; again for an order that waits for its payment.
 
-        `BridgeError`: FIELD_INVALID names what is wrong; SHOP_PRODUCT_GONE, SHOP_RANGE; SLOW_DOWN;
-        RECORD_CONFLICT for a cart that is too old or was changed meanwhile, or an order that waits no more; PAYMENT_SERVICE_AWAY, after which
-        the same may be tried again; PAYMENT_SERVICE_REFUSED.
+        `BridgeError`: FIELD_INVALID names what is wrong; SHOP_PRODUCT_GONE, SHOP_RANGE; SLOW_DOWN; RECORD_CONFLICT for
+        a cart that is too old or was changed meanwhile, or an order that waits no more; PAYMENT_SERVICE_AWAY, after
+        which the same may be tried again; PAYMENT_SERVICE_REFUSED.
         """
         async with self._house.database.writing() as connection:
             known = await orders_store.find(connection, order_id, locked=True)
