@@ -103,8 +103,8 @@ def _say_done(done: Imported, folder: Path) -> None:
         sys.stdout.write(
             "The connection with the portal goes on, and is renewed at the first contact: the computer that was backed"
             " up is locked out then.\n"
-            "If it was renewed since the backup was made, the portal refuses it: `tillbridge link status` and the"
-            " console then say so. Ask the office for a new PIN and pair this computer anew.\n"
+            "If it was renewed since the backup was made, the portal refuses it: `tillbridge connector link status` and"
+            " the console then say so. Ask the office for a new PIN and pair this computer anew.\n"
         )
     if not done.with_link:
         sys.stdout.write("The connection with the portal was left out: pair this computer anew.\n")
