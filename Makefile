@@ -20,7 +20,7 @@ PEER_INSTALL := $(PEER)/bin/python $(PIP_INSTALL_OPTIONS) --require-hashes
 # What the tests need from Debian: strace watches the order of flush and send, the browser looks at the console's pages,
 # node runs the Postman collections, openssl makes the certificate of a webhook's receiver, PostgreSQL serves the portal's tests.
 # dpkg, binutils and debootstrap are for the packages: the last one makes the bare Debian in which they are tried.
-SYSTEM_PACKAGES := binutils=objcopy chromium chromium-driver curl dash debootstrap dpkg=dpkg-deb git nodejs=node npm=npm \
+SYSTEM_PACKAGES := binutils=objcopy chromium-headless-shell chromium-driver=chromedriver curl dash debootstrap dpkg=dpkg-deb git nodejs=node npm=npm \
 	openssl postgresql=initdb strace
 # Four workers, because many tests wait for a wire; each takes a whole file (tests/conftest.py), the long ones first.
 PYTEST := $(BIN)/python -m pytest --numprocesses 4 --no-loadscope-reorder

@@ -15,7 +15,7 @@ def window() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def browser(window: Browser) -> Browser:
+def browser(window: Browser) -> Iterator[Browser]:
     """A browser that remembers nothing of the test before."""
     window.open("about:blank")
     window.driver.delete_all_cookies()
@@ -27,7 +27,11 @@ def browser(window: Browser) -> Browser:
     window.scripts(allowed=True)
     window.online(connected=True)
     window.faults()
-    return window
+    yield window
+    # A page that stays open goes on asking for news, of a server that is gone.
+    window.online(connected=True)
+    window.scripts(allowed=True)
+    window.open("about:blank")
 
 
 @pytest.fixture

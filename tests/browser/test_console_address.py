@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.console.chromium import Browser, Light, Width
 from tests.support.console.counter import Around
-from tests.support.console.looks import check, everywhere
+from tests.support.console.looks import BY_LANGUAGE, check, everywhere
 from tests.support.console.open_shop import OpenShop, open_shop
 from tests.support.touchscreen import Network, door_settings, driver_settings
 from tillbridge.domain.cashier_texts import Language
@@ -48,7 +48,7 @@ def test_longer_languages_fit_too(browser: Browser, moved: OpenShop, language: L
     browser.set(Light.LIGHT, Width.NARROW)
     browser.open(moved.url + PAGE)
     assert browser.evaluate("return document.documentElement.lang") == language
-    check(browser, f"address-{language}")
+    check(browser, f"address-{language}", rules=BY_LANGUAGE)
 
 
 def test_a_person_finds_the_form_and_chooses_the_terminal_that_was_seen(browser: Browser, moved: OpenShop) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from tests.support.console.chromium import Browser, Light, Width
-from tests.support.console.looks import WIDER_THAN_WINDOW, axe_faults, check, everywhere
+from tests.support.console.looks import BY_LANGUAGE, WIDER_THAN_WINDOW, axe_faults, check, everywhere
 from tests.support.console.open_shop import OpenShop, open_shop
 from tillbridge.domain.cashier_texts import Language
 from tillbridge.domain.operation import Kind, Stage
@@ -95,7 +95,7 @@ def test_longer_languages_fit_too(
     browser.set(Light.LIGHT, Width.NARROW)
     browser.open(shop.url + pages[page])
     assert browser.evaluate("return document.documentElement.lang") == language
-    check(browser, f"{page}-{language}")
+    check(browser, f"{page}-{language}", rules=BY_LANGUAGE)
 
 
 def test_the_pages_of_a_shop_that_has_not_opened_yet(browser: Browser, closed: OpenShop) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.console.chromium import Browser, Light, Width
 from tests.support.console.counter import Around
-from tests.support.console.looks import check, everywhere
+from tests.support.console.looks import BY_LANGUAGE, check, everywhere
 from tests.support.console.open_shop import OpenShop, open_shop
 from tests.support.console.opened_doors import doors
 from tillbridge.domain.cashier_texts import Language
@@ -91,4 +91,4 @@ def test_longer_languages_fit_too(
     browser.set(Light.LIGHT, Width.NARROW)
     browser.open(shop.url + pages[page])
     assert browser.evaluate("return document.documentElement.lang") == language
-    check(browser, f"{page}-{language}")
+    check(browser, f"{page}-{language}", rules=BY_LANGUAGE)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.console.chromium import Browser
 from tests.support.console.counter import Around
-from tests.support.console.looks import check, everywhere
+from tests.support.console.looks import BY_LANGUAGE, check, everywhere
 from tests.support.console.open_shop import OpenShop, open_shop
 from tillbridge.connector.receipts.settings import ReceiptSettings
 from tillbridge.domain.cashier_texts import Language
@@ -58,7 +58,7 @@ def test_each_language_fits(browser: Browser, shop: OpenShop, language: Language
     browser.open(shop.entrance)
     browser.open(f"{shop.url}/payments/{paid.id}/receipt?language={language}")
     browser.until("12", "#receipt")
-    check(browser, f"receipt-{language}")
+    check(browser, f"receipt-{language}", rules=BY_LANGUAGE)
 
 
 def test_the_paper_holds_the_receipt_and_nothing_else(browser: Browser, shop: OpenShop) -> None:

@@ -10,7 +10,7 @@ from selenium.webdriver.common.keys import Keys
 from tests.integration.vouchers_counter import opened, paired_counter
 from tests.support.console.chromium import Browser, Light, Width
 from tests.support.console.counter import KEY
-from tests.support.console.looks import check
+from tests.support.console.looks import by, check
 from tests.support.voucher_provider import CARD, OTHER, PIN, provider, sandbox, serving, wanted
 from tests.unit.connector.vouchers.wire import key, until
 from tillbridge.virtual.voucher_provider.faults import Asked, Fault, Switch
@@ -52,13 +52,13 @@ async def test_every_state_of_another_makers_voucher_looks_right(tmp_path: Path,
                     ("claims", "/claims"),
                 ):
                     browser.open(f"{url}/vouchers{path}")
-                    check(browser, f"provider-{name}-{light}-{width}")
+                    check(browser, f"provider-{name}-{light}-{width}", rules=by(light))
                 browser.open(f"{url}/vouchers")
                 browser.find("#code").send_keys(f"{CARD}{Keys.ENTER}")
                 browser.find("#redeem-amount")
-                check(browser, f"provider-found-{light}-{width}")
+                check(browser, f"provider-found-{light}-{width}", rules=by(light))
                 browser.open(sandbox_url)
-                check(browser, f"provider-sandbox-{light}-{width}")
+                check(browser, f"provider-sandbox-{light}-{width}", rules=by(light))
             browser.open(f"{url}/vouchers/{key(2)}")
             browser.find("#by").send_keys("Ada")
             browser.find("#reason").send_keys("both balances")

@@ -10,7 +10,7 @@ from selenium.webdriver.common.keys import Keys
 from tests.integration.vouchers_counter import counter, opened
 from tests.support.console.chromium import Browser, Light, Width
 from tests.support.console.counter import KEY
-from tests.support.console.looks import check
+from tests.support.console.looks import by, check
 from tests.unit.connector.vouchers.wire import NUMBER, OTHER, PIN, Loss, Portal, key, serving, wanted
 from tillbridge.connector.vouchers.model import Kind
 from tillbridge.web.serving import BoundAddress, serve_asgi
@@ -86,10 +86,10 @@ async def test_every_state_of_the_page_looks_right(tmp_path: Path, browser: Brow
                     ("back", f"/{key(4)}"),
                 ):
                     browser.open(f"{url}/vouchers{path}")
-                    check(browser, f"vouchers-{name}-{light}-{width}")
+                    check(browser, f"vouchers-{name}-{light}-{width}", rules=by(light))
                 browser.open(f"{url}/vouchers")
                 browser.find("#code").send_keys(f"{NUMBER}{Keys.ENTER}")
                 browser.find("#redeem-amount")
-                check(browser, f"vouchers-found-{light}-{width}")
+                check(browser, f"vouchers-found-{light}-{width}", rules=by(light))
 
         await drive(run)

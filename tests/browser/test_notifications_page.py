@@ -8,7 +8,7 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.support.console.chromium import Browser, Light, Width
 from tests.support.console.counter import Around
-from tests.support.console.looks import check, everywhere
+from tests.support.console.looks import BY_LANGUAGE, check, everywhere
 from tests.support.console.open_shop import OpenShop, open_shop
 from tests.support.reports import SECRET, settings
 from tests.support.shop import free_port
@@ -65,7 +65,7 @@ def test_longer_languages_fit_too(browser: Browser, troubled: OpenShop, language
     browser.open(troubled.entrance)
     browser.set(Light.LIGHT, Width.NARROW)
     browser.open(f"{troubled.url}/notifications")
-    check(browser, f"notifications-{language}")
+    check(browser, f"notifications-{language}", rules=BY_LANGUAGE)
 
 
 def test_with_nobody_to_tell_it_says_so(browser: Browser, quiet: OpenShop) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.simulators import simulated
 from tests.support.console.chromium import Browser, Light, Width
-from tests.support.console.looks import check
+from tests.support.console.looks import by, check
 from tests.support.provider_sandbox import ACCOUNT, active, basic, passive
 
 PAGES = {
@@ -74,4 +74,9 @@ def test_a_page_of_the_provider(browser: Browser, sandbox: Place, page: str) -> 
     for light, width in ((Light.LIGHT, Width.WIDE), (Light.DARK, Width.NARROW)):
         browser.set(light, width)
         browser.open(f"{sandbox.base}{PAGES[page].format(**sandbox.pages)}")
-        check(browser, f"provider-{page}-{light}-{width}", "410 (Gone)" if page == "pay-closed" else "nothing")
+        check(
+            browser,
+            f"provider-{page}-{light}-{width}",
+            "410 (Gone)" if page == "pay-closed" else "nothing",
+            rules=by(light),
+        )
