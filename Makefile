@@ -22,8 +22,8 @@ PEER_INSTALL := $(PEER)/bin/python $(PIP_INSTALL_OPTIONS) --require-hashes
 # dpkg, binutils and debootstrap are for the packages: the last one makes the bare Debian in which they are tried.
 SYSTEM_PACKAGES := binutils=objcopy chromium-headless-shell chromium-driver=chromedriver curl dash debootstrap dpkg=dpkg-deb git nodejs=node npm=npm \
 	openssl postgresql=initdb strace
-# Four workers, because many tests wait for a wire; each takes a whole file (tests/conftest.py), the long ones first.
-PYTEST := $(BIN)/python -m pytest --numprocesses 4 --no-loadscope-reorder
+# Three workers, because many tests wait for a wire; each takes a whole file (tests/conftest.py), the long ones first.
+PYTEST := $(BIN)/python -m pytest --numprocesses 3 --no-loadscope-reorder
 
 help: ## lists these commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16

@@ -1,7 +1,9 @@
 """What holds for every test: no unseeded chance, and a file's tests one after another."""
 
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -12,6 +14,26 @@ from xdist.scheduler import LoadScopeScheduling
 # A slow shared computer is no reason to fail, so there is no deadline; pytest-timeout catches what hangs.
 settings.register_profile("repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("repeatable")
+
+
+SAMPLED: Final = {
+    "tests/browser/portal/test_every_language.py": 2,
+    "tests/browser/portal/test_every_page.py": 3,
+    "tests/browser/test_console_looks.py": 2,
+    "tests/browser/test_console_pages.py": 2,
+    "tests/integration/test_every_route.py": 3,
+    "tests/integration/test_only_wires_in_use.py": 2,
+}
+"""Files that ask the same of everything there is, and of how much of it `make test` asks it: of one in so many."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Which ones goes by the test's name, so that each run asks the same; `make soak` asks all."""
+    for item in items:
+        one_in = SAMPLED.get(item.path.relative_to(item.config.rootpath).as_posix())
+        if one_in is not None and "[" in item.nodeid and zlib.crc32(item.nodeid.encode()) % one_in:
+            item.add_marker(pytest.mark.soak)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
