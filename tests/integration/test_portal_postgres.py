@@ -204,7 +204,11 @@ def breaking(server: Cluster, floor: Floor, at: int | None) -> Iterator[Breaker]
     """
     breaker = Breaker(server, at)
     engine = floor.house.database._writer.sync_engine  # no other way leads to each of its statements
-    points = ((engine, "before_cursor_execute"), (engine, "commit"), (engine.pool, "checkin"))
+    points: tuple[tuple[Any, str], ...] = (
+        (engine, "before_cursor_execute"),
+        (engine, "commit"),
+        (engine.pool, "checkin"),
+    )
 
     # Of plain functions, since SQLAlchemy looks at how many arguments a listener takes.
     def statement(_c: object, _k: object, _s: object, _p: object, _x: object, _m: object) -> None:
