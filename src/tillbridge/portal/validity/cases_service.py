@@ -110,7 +110,7 @@ class Cases:
             for one in systems:
                 at = members.get(one.id, frozenset())
                 if any(may_at_one(person, area, Action.VIEW, at) for area in AREAS):
-                    count = (await _all(connection, self._wanted(person, one))).to_do
+                    count = (await _all(connection, self._wanted(person, one), to_know=False)).to_do
                     found += [(one, count)] if count else []
         return found
 
@@ -227,7 +227,8 @@ class Cases:
         return Wanted.at(system.id, access.reach_of(person, AREAS), now, system.time_zone)
 
 
-async def _all(connection: AsyncConnection, wanted: Wanted) -> Exceptions:
+async def _all(connection: AsyncConnection, wanted: Wanted, *, to_know: bool = True) -> Exceptions:
+    """Without what is there `to_know`, nothing is searched by time: a start page must not read a large ledger."""
     return Exceptions(
         unsent=await elsewhere_store.unsent(connection, wanted),
         restored=await elsewhere_store.restored(connection, wanted),
@@ -235,12 +236,12 @@ async def _all(connection: AsyncConnection, wanted: Wanted) -> Exceptions:
         unfinished=await elsewhere_store.unfinished(connection, wanted),
         contested=await cases_store.contested(connection, wanted),
         repeated=await cases_store.repeated(connection, wanted),
-        late=await cases_store.late(connection, wanted),
+        late=await cases_store.late(connection, wanted) if to_know else (),
         shut=await cases_store.shut(connection, wanted),
         pauses=await cases_store.pauses(connection, wanted),
-        alarms=await cases_store.alarms(connection, wanted),
-        short=await elsewhere_store.short(connection, wanted),
-        adjusted=await cases_store.adjusted(connection, wanted),
+        alarms=await cases_store.alarms(connection, wanted) if to_know else (),
+        short=await elsewhere_store.short(connection, wanted) if to_know else (),
+        adjusted=await cases_store.adjusted(connection, wanted) if to_know else (),
     )
 
 
