@@ -231,7 +231,7 @@ async def _all(connection: AsyncConnection, wanted: Wanted, *, to_know: bool = T
     """Without what is there `to_know`, nothing is searched by time: a start page must not read a large ledger."""
     return Exceptions(
         unsent=await elsewhere_store.unsent(connection, wanted),
-        restored=await elsewhere_store.restored(connection, wanted),
+        restored=await elsewhere_store.restored(connection, wanted, bookings=to_know),
         open_cases=await cases_store.open_cases(connection, wanted),
         unfinished=await elsewhere_store.unfinished(connection, wanted),
         contested=await cases_store.contested(connection, wanted),

@@ -125,8 +125,11 @@ async def short(connection: AsyncConnection, wanted: Wanted) -> Sequence[Shortfa
     ]
 
 
-async def restored(connection: AsyncConnection, wanted: Wanted) -> Restored | None:
-    """What the last recovery of the system left behind; None if it was long ago, or nothing is left."""
+async def restored(connection: AsyncConnection, wanted: Wanted, *, bookings: bool) -> Restored | None:
+    """What the last recovery of the system left behind; None if it was long ago, or nothing is left.
+
+    `bookings`: with those that no connector named again, for which the ledger is searched.
+    """
     newest = (
         select(recovery.c.id, recovery.c.since, recovery.c.begun_at)
         .where(recovery.c.system_id == wanted.system_id)
@@ -140,7 +143,7 @@ async def restored(connection: AsyncConnection, wanted: Wanted) -> Restored | No
         one.begun_at,
         await _silent(connection, wanted, one.id),
         await _cases(connection, wanted, one.id),
-        await _missing(connection, wanted, one.id, one.since, one.begun_at),
+        await _missing(connection, wanted, one.id, one.since, one.begun_at) if bookings else (),
     )
     return None if found.settled else found
 
